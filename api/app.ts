@@ -1,0 +1,175 @@
+/** The routes of the service. Importing this does nothing, and creating the app opens nothing. */
+import { Hono, type Context } from 'hono'
+import type { HttpBindings } from '@hono/node-server'
+import type { Trail } from '../trail/trail.ts'
+import type { Caller } from './caller.ts'
+import { clientAddress, isLoopback, type AddressRules } from './client-address.ts'
+import {
+  docsOperation,
+  livezOperation,
+  logoutOperation,
+  metricsOperation,
+  openApiOperation,
+  readyzOperation,
+} from './contract.ts'
+import type { LogoutEvent } from './logout-event.ts'
+import type { Metrics } from './metrics.ts'
+import { mountLogout } from './mount-logout.ts'
+import { documented, documentOf } from './openapi.ts'
+import { problem } from './problem.ts'
+import type { Reader } from './readers.ts'
+import { recordIn, type Network } from './record-logout.ts'
+import { pageOf } from './reference.ts'
+import { logoutWith } from './routes/auth.ts'
+
+export interface AppDeps {
+  identify: (request: Request) => Promise<Caller>
+  trail: Trail
+  log: (event: LogoutEvent) => void
+  /** What nobody expected: told once, with the whole error. */
+  onError: (error: Error) => void
+  /** Null when ready, else a sentence that says what is missing. */
+  notReady: () => Promise<string | null>
+  readerOf: (request: Request) => Reader | null
+  metrics: Metrics
+  /** ms since 1970. */
+  now: () => number
+  settings: AppSettings
+  /** Development mode only: makes a valid token. */
+  developmentToken?: (() => Promise<string>) | undefined
+}
+
+export interface AppSettings {
+  logoutEndpoint: boolean
+  auditRequired: boolean
+  allowedOrigins: readonly string[]
+  addresses: AddressRules
+  metricsOpen: boolean
+}
+
+export function createApp(deps: AppDeps): Hono {
+  const app = new Hono()
+  app.onError((error) => {
+    deps.onError(error)
+    return problem('internal', 'This is a fault of ours; the log has the details.')
+  })
+  app.notFound((c) => methodsOrNothing(app, c))
+  if (deps.developmentToken) mountDevelopment(app, deps.developmentToken)
+  if (deps.settings.logoutEndpoint) mountLogoutOf(app, deps)
+  mountOperations(app, deps)
+  return app
+}
+
+function mountLogoutOf(app: Hono, { settings, metrics, ...deps }: AppDeps): void {
+  const { networkOf, remember } = networkReader(settings.addresses)
+  const logout = logoutWith({
+    identify: deps.identify,
+    record: recordIn(deps.trail, { networkOf, onUnknownIntent: metrics.unknownIntent }),
+    log: (event) => {
+      metrics.logout(event)
+      deps.log(event)
+    },
+    now: deps.now,
+    auditRequired: settings.auditRequired,
+    allowedOrigins: settings.allowedOrigins,
+  })
+  const handler = documented(logoutOperation, (c) => {
+    remember(c.req.raw, peerOf(c))
+    return logout(c.req.raw)
+  })
+  mountLogout(app, handler, settings.allowedOrigins)
+}
+
+/** A `Request` does not know its peer; the app remembers it for as long as the request lives. */
+function networkReader(rules: AddressRules) {
+  const peers = new WeakMap<Request, string>()
+  return {
+    remember: (request: Request, peer: string | undefined) => {
+      if (peer !== undefined) peers.set(request, peer)
+    },
+    networkOf: (request: Request): Network => ({
+      ip: clientAddress(peers.get(request), request.headers.get('x-forwarded-for'), rules),
+      user_agent: request.headers.get('user-agent')?.slice(0, USER_AGENT_CHARACTERS) ?? null,
+    }),
+  }
+}
+
+/** Browsers send some 150; longer ones are cut, so that a row stays small. */
+const USER_AGENT_CHARACTERS = 1024
+
+/** Undefined when the app is called without a socket, as tests do. */
+function peerOf(c: Context): string | undefined {
+  return (c.env as Partial<HttpBindings> | undefined)?.incoming?.socket.remoteAddress
+}
+
+function mountOperations(app: Hono, { notReady, readerOf, metrics, settings }: AppDeps): void {
+  app.get(
+    '/livez',
+    documented(livezOperation, (c) => c.json({ status: 'alive' })),
+  )
+  app.get(
+    '/readyz',
+    documented(readyzOperation, async (c) => {
+      const missing = await notReady()
+      return missing === null ? c.json({ status: 'ready' }) : problem('not-ready', missing)
+    }),
+  )
+  app.get(
+    '/metrics',
+    documented(metricsOperation, async (c) => {
+      if (!settings.metricsOpen && !isLocal(c) && !readerOf(c.req.raw)) return unauthorized()
+      return c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType })
+    }),
+  )
+  app.get(
+    '/openapi.json',
+    documented(openApiOperation, async (c) => c.json(await documentOf(app))),
+  )
+  app.get(
+    '/docs',
+    documented(docsOperation, async (c) => c.html(pageOf(await documentOf(app)), 200, PAGE_HEADERS)),
+  )
+}
+
+/** A proxy on this machine is on loopback too, but speaks for somebody else. */
+function isLocal(c: Context): boolean {
+  const forwarded = c.req.header('x-forwarded-for') ?? c.req.header('forwarded')
+  return forwarded === undefined && isLoopback(peerOf(c))
+}
+
+function unauthorized(): Response {
+  return problem('unauthorized', 'Send a key of READER_API_KEYS as “Authorization: Bearer <secret>”.', {
+    'WWW-Authenticate': 'Bearer',
+  })
+}
+
+const PAGE_HEADERS = {
+  'Content-Security-Policy':
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+}
+
+const LOCAL_HOST = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/
+
+/** Answers only those who ask for this machine by name, so that no page elsewhere can have a token (DNS rebinding). */
+function mountDevelopment(app: Hono, makeToken: () => Promise<string>): void {
+  app.use(async (c, next) => {
+    if (LOCAL_HOST.test(c.req.header('host') ?? '')) return next()
+    return problem(
+      'forbidden',
+      'In development mode the service answers to localhost, 127.0.0.1 and [::1] only.',
+    )
+  })
+  app.get('/dev/token', async (c) => c.text(await makeToken(), 200, { 'Cache-Control': 'no-store' }))
+}
+
+/** 405 for a path that has other methods, else 404. */
+function methodsOrNothing(app: Hono, c: Context): Response {
+  const methods = new Set(
+    app.routes.filter((route) => route.path === c.req.path).map((route) => route.method),
+  )
+  if (methods.size === 0) return problem('not-found', 'There is nothing here; /docs lists what there is.')
+  const allowed = [...methods].join(', ')
+  return problem('method-not-allowed', `Use ${allowed}.`, { Allow: allowed })
+}

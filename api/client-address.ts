@@ -1,0 +1,78 @@
+/** The address that a request came from, as much of it as the policy keeps. */
+import ipaddr from 'ipaddr.js'
+
+export const ipPolicies = ['truncate', 'full', 'drop'] as const
+/** `truncate` keeps the network: /24 of IPv4, /48 of IPv6. */
+export type IpPolicy = (typeof ipPolicies)[number]
+
+export type AddressRange = readonly [ipaddr.IPv4 | ipaddr.IPv6, number]
+
+export interface AddressRules {
+  /** Proxies whose `X-Forwarded-For` is believed. */
+  trustedProxies: readonly AddressRange[]
+  policy: IpPolicy
+}
+
+/** Reads `10.0.0.0/8`, `::1`, …; null when it is neither an address nor a range. */
+export function parseRange(text: string): AddressRange | null {
+  if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text)
+  if (!ipaddr.isValid(text)) return null
+  const address = ipaddr.process(text)
+  return [address, address.kind() === 'ipv4' ? 32 : 128]
+}
+
+/**
+ * The client is the rightmost forwarded address that is not a trusted proxy; without trusted proxies it is the peer.
+ * Null when that cannot be told, or when the policy drops it.
+ */
+export function clientAddress(
+  peer: string | undefined,
+  forwardedFor: string | null,
+  { trustedProxies, policy }: AddressRules,
+): string | null {
+  if (policy === 'drop' || peer === undefined) return null
+  const client = clientOf(parse(peer), forwardedFor, trustedProxies)
+  if (!client) return null
+  return policy === 'full' ? client.toString() : truncated(client)
+}
+
+export function isLoopback(peer: string | undefined): boolean {
+  return peer !== undefined && parse(peer)?.range() === 'loopback'
+}
+
+type Address = ipaddr.IPv4 | ipaddr.IPv6
+
+/** A chain of more hops than this is not one of proxies that we know. */
+const HOP_LIMIT = 32
+
+function clientOf(
+  peer: Address | null,
+  forwardedFor: string | null,
+  trusted: readonly AddressRange[],
+): Address | null {
+  let client = peer
+  let rest = forwardedFor ?? ''
+  for (let hops = 0; client && rest !== '' && isTrusted(client, trusted); hops += 1) {
+    if (hops === HOP_LIMIT) return null
+    const comma = rest.lastIndexOf(',')
+    client = parse(rest.slice(comma + 1).trim())
+    rest = rest.slice(0, Math.max(comma, 0))
+  }
+  return client
+}
+
+function isTrusted(address: Address, trusted: readonly AddressRange[]): boolean {
+  return trusted.some(([range, bits]) => address.kind() === range.kind() && address.match(range, bits))
+}
+
+/** IPv4 written inside IPv6 (`::ffff:192.0.2.1`) is IPv4. */
+function parse(text: string): Address | null {
+  const valid = ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text)
+  return valid ? ipaddr.process(text) : null
+}
+
+function truncated(address: Address): string {
+  const bytes = address.toByteArray()
+  const kept = address.kind() === 'ipv4' ? 3 : 6
+  return ipaddr.fromByteArray(bytes.map((byte, at) => (at < kept ? byte : 0))).toString()
+}

@@ -1,0 +1,328 @@
+/**
+ * The configuration, and the only reader of the environment. Everything is checked at once; what is wrong is named
+ * by its variable, with the fix. The value of a secret is never repeated.
+ */
+import { createPublicKey } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+import { pemsOf } from './clerk/identify.ts'
+import { frontendApiOf } from './clerk/publishable-key.ts'
+import { ipPolicies, parseRange, type AddressRange, type IpPolicy } from './client-address.ts'
+import type { ReaderKey } from './readers.ts'
+
+export interface Config {
+  port: number
+  host: string
+  /** Where the trail is: a path of a file. */
+  trailPath: string
+  /** Null in development mode: no Clerk variable is set at all. */
+  clerk: ClerkConfig | null
+  logoutEndpoint: boolean
+  auditRequired: boolean
+  expiredTokenMaxAgeHours: number
+  allowedOrigins: string[]
+  trustedProxies: AddressRange[]
+  ipPolicy: IpPolicy
+  readerKeys: ReaderKey[]
+  metricsOpen: boolean
+  logLevel: LogLevel
+}
+
+export interface ClerkConfig {
+  publishableKey?: string | undefined
+  issuer?: string | undefined
+  jwtKey?: string | undefined
+  jwksUrl?: string | undefined
+  authorizedParties: string[]
+}
+
+export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** One variable that is wrong, and what to do about it. */
+export interface ConfigProblem {
+  variable: string
+  problem: string
+}
+
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+  readonly problems: readonly ConfigProblem[]
+
+  constructor(problems: readonly ConfigProblem[]) {
+    const lines = problems.map(({ variable, problem }) => `  ${variable}: ${problem}`)
+    const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`
+    super(`The configuration has ${count}:\n${lines.join('\n')}\nEach variable is explained in .env.example.`)
+    this.problems = problems
+  }
+}
+
+/** A switch, `on` or `off`. */
+function onOff(preset: 'on' | 'off') {
+  return z
+    .enum(['on', 'off'], { error: (issue) => `${quoted(issue.input)} is neither on nor off.` })
+    .default(preset)
+    .transform((value) => value === 'on')
+}
+
+function wholeNumber(preset: number, { min, max, what }: { min: number; max: number; what: string }) {
+  const error = (issue: { input?: unknown }) =>
+    `${quoted(issue.input)} is not ${what}; use a whole number from ${min} to ${max} (default ${preset}).`
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, { error })
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, { error })
+    .default(preset)
+}
+
+/** Comma-separated; each part is parsed, and the first that cannot be is quoted. */
+function list<T>(
+  parse: (part: string) => T | null,
+  expected: string,
+  secret: 'secret' | 'public' = 'public',
+) {
+  return z
+    .string()
+    .default('')
+    .transform((text, context): T[] => {
+      const parts = text
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== '')
+      return parts.map((part, at) => {
+        const value = parse(part)
+        if (value !== null) return value
+        const which = secret === 'secret' ? `Part ${at + 1}` : quoted(part)
+        context.addIssue({ code: 'custom', message: `${which} is not ${expected}.` })
+        return z.NEVER
+      })
+    })
+}
+
+const httpsUrl = z.string().refine(isHttpsOrLoopback, {
+  error: (issue) => `${quoted(issue.input)} is not an https:// address (http:// is for loopback only).`,
+})
+
+const schema = z.object({
+  PORT: wholeNumber(8787, { min: 0, max: 65_535, what: 'a port' }),
+  HOST: z
+    .string()
+    .regex(/^[A-Za-z0-9.:-]+$/, {
+      error: (issue) => `${quoted(issue.input)} is not an address or a host name.`,
+    })
+    .default('127.0.0.1'),
+  DATABASE_URL: z
+    .string()
+    .transform(trailPathOf)
+    .refine((path) => path !== null, {
+      error: 'This is not a place that can be written to; use file:<path>, for example file:data/trail.db.',
+    })
+    .optional(),
+  CLERK_PUBLISHABLE_KEY: z
+    .string()
+    .refine((key) => frontendApiOf(key) !== null, {
+      error: 'This is not a publishable key of Clerk; copy it again, from pk_test_ or pk_live_ to the end.',
+    })
+    .optional(),
+  CLERK_ISSUER: httpsUrl.optional(),
+  CLERK_JWT_KEY: z.string().superRefine(refuseBadPem).optional(),
+  CLERK_JWKS_URL: httpsUrl.optional(),
+  CLERK_AUTHORIZED_PARTIES: list(parseOrigin, 'an origin such as https://app.example.com'),
+  LOGOUT_ENDPOINT: onOff('on'),
+  AUDIT_REQUIRED: onOff('off'),
+  EXPIRED_TOKEN_MAX_AGE_HOURS: wholeNumber(24, { min: 0, max: 8760, what: 'a number of hours' }),
+  ALLOWED_ORIGINS: list(parseOrigin, 'an origin such as https://app.example.com'),
+  TRUSTED_PROXIES: list(parseRange, 'an address or range such as 10.0.0.0/8'),
+  IP_POLICY: z
+    .enum(ipPolicies, { error: (issue) => `${quoted(issue.input)} is not one of ${ipPolicies.join(', ')}.` })
+    .default('truncate'),
+  READER_API_KEYS: list(parseReaderKey, 'name:secret with a secret of at least 32 characters', 'secret'),
+  METRICS: z
+    .enum(['guarded', 'open'], { error: (issue) => `${quoted(issue.input)} is neither guarded nor open.` })
+    .default('guarded'),
+  LOG_LEVEL: z
+    .enum(logLevels, { error: (issue) => `${quoted(issue.input)} is not one of ${logLevels.join(', ')}.` })
+    .default('info'),
+})
+
+/** Every variable that is read, in the order of `.env.example`. */
+export const variables = Object.keys(schema.shape) as readonly (keyof typeof schema.shape)[]
+
+/** Variables whose value may be given as a file instead: `<NAME>_FILE` holds its path. */
+export const fileTwins = ['CLERK_JWT_KEY', 'READER_API_KEYS'] as const
+
+/** @throws {ConfigError} with every problem there is. */
+export function readConfig(environment: Environment = process.env): Config {
+  const problems: ConfigProblem[] = []
+  const given = givenValues(environment, problems)
+  const parsed = schema.safeParse(given)
+  for (const issue of parsed.error?.issues ?? []) {
+    problems.push({ variable: issue.path.join('.'), problem: issue.message })
+  }
+  problems.push(...contradictions(given, environment))
+  if (!parsed.success || problems.length > 0) throw new ConfigError(problems)
+  const values = parsed.data
+  const clerk = usesClerk(environment) ? clerkConfigOf(values) : null
+  return {
+    port: values.PORT,
+    host: values.HOST,
+    trailPath: values.DATABASE_URL ?? defaultTrailPath(environment),
+    clerk,
+    logoutEndpoint: values.LOGOUT_ENDPOINT,
+    auditRequired: values.AUDIT_REQUIRED,
+    expiredTokenMaxAgeHours: values.EXPIRED_TOKEN_MAX_AGE_HOURS,
+    allowedOrigins: values.ALLOWED_ORIGINS,
+    trustedProxies: values.TRUSTED_PROXIES,
+    ipPolicy: values.IP_POLICY,
+    readerKeys: values.READER_API_KEYS,
+    metricsOpen: values.METRICS === 'open',
+    logLevel: values.LOG_LEVEL,
+  }
+}
+
+/** Where the trail is, for commands that need nothing else. @throws {ConfigError} */
+export function readTrailPath(environment: Environment = process.env): string {
+  const given = environment['DATABASE_URL']?.trim()
+  if (!given) return defaultTrailPath(environment)
+  const parsed = schema.shape.DATABASE_URL.safeParse(given)
+  if (parsed.success && parsed.data) return parsed.data
+  const problem = parsed.error?.issues[0]?.message ?? ''
+  throw new ConfigError([{ variable: 'DATABASE_URL', problem }])
+}
+
+/** A trail that throw-away keys wrote into is never mixed with one of real sessions. */
+function defaultTrailPath(environment: Environment): string {
+  return usesClerk(environment) ? 'data/trail.db' : 'data/dev-trail.db'
+}
+
+function clerkConfigOf(values: z.infer<typeof schema>): ClerkConfig {
+  return {
+    publishableKey: values.CLERK_PUBLISHABLE_KEY,
+    issuer: values.CLERK_ISSUER,
+    jwtKey: values.CLERK_JWT_KEY,
+    jwksUrl: values.CLERK_JWKS_URL,
+    authorizedParties: values.CLERK_AUTHORIZED_PARTIES,
+  }
+}
+
+/** An empty variable counts as not set. */
+function givenValues(environment: Environment, problems: ConfigProblem[]): Record<string, string> {
+  const given: Record<string, string> = {}
+  for (const name of variables) {
+    const value = environment[name]?.trim()
+    if (value) given[name] = value
+  }
+  given['CLERK_PUBLISHABLE_KEY'] ??= environment['NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY']?.trim() ?? ''
+  if (given['CLERK_PUBLISHABLE_KEY'] === '') delete given['CLERK_PUBLISHABLE_KEY']
+  for (const name of fileTwins) readTwin(name, environment, { given, problems })
+  return given
+}
+
+interface Reading {
+  given: Record<string, string>
+  problems: ConfigProblem[]
+}
+
+function readTwin(name: string, environment: Environment, { given, problems }: Reading): void {
+  const variable = `${name}_FILE`
+  const path = environment[variable]?.trim()
+  if (!path) return
+  if (given[name] !== undefined) {
+    problems.push({ variable, problem: `${name} is set too; set one of the two.` })
+    return
+  }
+  try {
+    given[name] = readFileSync(path, 'utf8').trim()
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    problems.push({ variable, problem: `The file cannot be read (${why}).` })
+  }
+}
+
+/** Development mode is the absence of every variable of Clerk, also of those that this version does not read. */
+function usesClerk(environment: Environment): boolean {
+  return Object.entries(environment).some(
+    ([name, value]) => /^(NEXT_PUBLIC_)?CLERK_/.test(name) && value !== undefined && value.trim() !== '',
+  )
+}
+
+function contradictions(given: Record<string, string>, environment: Environment): ConfigProblem[] {
+  if (usesClerk(environment)) {
+    if (given['CLERK_PUBLISHABLE_KEY'] || given['CLERK_ISSUER']) return []
+    const problem =
+      'It is missing. Set it (or CLERK_ISSUER, for an instance without one): it names the issuer.'
+    return [{ variable: 'CLERK_PUBLISHABLE_KEY', problem }]
+  }
+  const problem = 'It is missing. Without any variable of Clerk the service runs in development mode, '
+  const host = given['HOST'] ?? '127.0.0.1'
+  if (environment['NODE_ENV'] === 'production') {
+    return [{ variable: 'CLERK_PUBLISHABLE_KEY', problem: `${problem}which NODE_ENV=production forbids.` }]
+  }
+  if (isLoopbackHost(host)) return []
+  return [
+    {
+      variable: 'CLERK_PUBLISHABLE_KEY',
+      problem: `${problem}which listens on loopback only, not on HOST=${host}.`,
+    },
+  ]
+}
+
+export function isLoopbackHost(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
+}
+
+function isHttpsOrLoopback(text: string): boolean {
+  const url = URL.parse(text)
+  if (!url || url.username !== '' || url.password !== '') return false
+  return (
+    url.protocol === 'https:' ||
+    (url.protocol === 'http:' && isLoopbackHost(url.hostname.replace(/^\[|\]$/g, '')))
+  )
+}
+
+/** An origin as browsers send it: printing it again gives the same text. */
+function parseOrigin(text: string): string | null {
+  return URL.parse(text)?.origin === text && text !== 'null' ? text : null
+}
+
+/** `file:data/trail.db` → `data/trail.db`; also `file:/srv/trail.db` and `file:///srv/trail.db`. */
+function trailPathOf(url: string): string | null {
+  const path = /^file:(?:\/\/(?=\/))?([^?#]+)$/.exec(url)?.[1]
+  return path === undefined || path.startsWith('//') ? null : path
+}
+
+function parseReaderKey(text: string): ReaderKey | null {
+  const [, name, secret] = /^([A-Za-z0-9_.-]{1,64}):([\x21-\x7e]{32,})$/.exec(text) ?? []
+  return name && secret ? { name, secret } : null
+}
+
+function refuseBadPem(text: string, context: z.RefinementCtx): void {
+  const pems = pemsOf(text)
+  const message =
+    pems.length === 0
+      ? 'It holds no public key; copy Clerk’s “JWKS Public Key”, from -----BEGIN PUBLIC KEY----- to the end.'
+      : pems.length > 2
+        ? 'It holds more than two public keys; one is in use, a second while Clerk’s key rotates.'
+        : pems.some((pem) => !isRsaPublicKey(pem))
+          ? 'It holds a public key that is not RSA of at least 2048 bits; copy Clerk’s “JWKS Public Key” again.'
+          : null
+  if (message) context.addIssue({ code: 'custom', message })
+}
+
+function isRsaPublicKey(pem: string): boolean {
+  try {
+    const key = createPublicKey(pem)
+    return key.asymmetricKeyType === 'rsa' && (key.asymmetricKeyDetails?.modulusLength ?? 0) >= 2048
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) return false
+    throw error
+  }
+}
+
+function quoted(value: unknown): string {
+  const text = String(value)
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
+}

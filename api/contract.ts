@@ -1,0 +1,176 @@
+/** The HTTP contract: the shapes of what is sent and answered, and the operations that OpenAPI describes. */
+import type { DescribeRouteOptions } from 'hono-openapi'
+import { resolver } from 'hono-openapi'
+import { z } from 'zod'
+import { intents } from '../trail/entry.ts'
+import { problemStatus, type ProblemCode } from './problem.ts'
+
+export const LogoutAnswer = z
+  .object({ success: z.literal(true), message: z.literal('Logged out successfully') })
+  .meta({ ref: 'LogoutAnswer' })
+
+export const Problem = z
+  .object({
+    type: z.literal('about:blank'),
+    title: z.string(),
+    status: z.int(),
+    detail: z.string().meta({ description: 'One sentence that says what to do.' }),
+    code: z
+      .enum(Object.keys(problemStatus) as [ProblemCode, ...ProblemCode[]])
+      .meta({ description: 'Stable: the one to branch on.' }),
+  })
+  .meta({ ref: 'Problem', description: 'Problem details, RFC 9457.' })
+
+export const Alive = z.object({ status: z.literal('alive') }).meta({ ref: 'Alive' })
+
+export const Ready = z.object({ status: z.literal('ready') }).meta({ ref: 'Ready' })
+
+/** The example of a problem, as it is answered. */
+function problemExample(code: ProblemCode, title: string, detail: string) {
+  return { type: 'about:blank', title, status: problemStatus[code], detail, code }
+}
+
+type Responses = NonNullable<DescribeRouteOptions['responses']>
+type Described = Responses[string]
+
+function json(schema: z.ZodType, description: string, example: unknown): Described {
+  return { description, content: { 'application/json': { schema: resolver(schema), example } } }
+}
+
+function problemAnswer(description: string, example: unknown): Described {
+  return { description, content: { 'application/problem+json': { schema: resolver(Problem), example } } }
+}
+
+const logoutRecordHeader = {
+  'Logout-Record': {
+    description:
+      '`durable`: recorded in the trail, on disk. `duplicate`: this token’s logout already was. ' +
+      '`logged`: only the log line is sure; sending it again is safe. `anonymous`: nobody was proved, nothing is recorded.',
+    schema: { type: 'string' as const, enum: ['durable', 'duplicate', 'logged', 'anonymous'] },
+  },
+}
+
+export const logoutOperation: DescribeRouteOptions = {
+  operationId: 'logout',
+  summary: 'Log out',
+  description:
+    'Records that a person asked to log out. Clerk ends the session, in the browser: this call ends, stores and ' +
+    'revokes nothing. It answers 200 whoever calls, and says in `Logout-Record` how much is promised; only with ' +
+    '`AUDIT_REQUIRED=on` a logout that could not be recorded answers 503. A body is never read.\n\n' +
+    'The session token is read from `Authorization`. Only when that header is absent it is read from the `__session` ' +
+    'cookie, and then only if `Origin` is one of `ALLOWED_ORIGINS`.',
+  tags: ['Logout'],
+  security: [{}, { clerkSession: [] }],
+  parameters: [
+    {
+      name: 'intent',
+      in: 'query',
+      required: false,
+      description: 'What the click meant. Another value is recorded as none, and counted.',
+      schema: { type: 'string', enum: [...intents] },
+    },
+    {
+      name: 'traceparent',
+      in: 'header',
+      required: false,
+      description: 'W3C Trace Context; its trace id goes into the log line and the entry.',
+      schema: { type: 'string' },
+    },
+  ],
+  responses: {
+    200: {
+      ...json(LogoutAnswer, 'Logged; recorded as far as `Logout-Record` says.', {
+        success: true,
+        message: 'Logged out successfully',
+      }),
+      headers: logoutRecordHeader,
+    },
+    503: {
+      ...problemAnswer(
+        'With `AUDIT_REQUIRED=on` only: the logout is in the log, but could not be confirmed as recorded.',
+        problemExample(
+          'logout-not-recorded',
+          'The logout was not recorded',
+          'Clerk still ends the session. Send this request again to have it recorded.',
+        ),
+      ),
+      headers: logoutRecordHeader,
+    },
+  },
+}
+
+export const livezOperation: DescribeRouteOptions = {
+  operationId: 'livez',
+  summary: 'Is the process alive?',
+  description: 'Looks at nothing else. Restart the service when this fails.',
+  tags: ['Operations'],
+  responses: { 200: json(Alive, 'It is.', { status: 'alive' }) },
+}
+
+export const readyzOperation: DescribeRouteOptions = {
+  operationId: 'readyz',
+  summary: 'Can logouts be verified and recorded now?',
+  description:
+    'Makes a write durable and looks whether there are keys to verify with. The answer is kept for a second. ' +
+    'Send no traffic while this fails; logouts that come all the same are answered, as `logged`.',
+  tags: ['Operations'],
+  responses: {
+    200: json(Ready, 'They can.', { status: 'ready' }),
+    503: problemAnswer(
+      'They cannot, and why.',
+      problemExample('not-ready', 'Not ready', 'keys: no key of Clerk could be fetched yet.'),
+    ),
+  },
+}
+
+export const metricsOperation: DescribeRouteOptions = {
+  operationId: 'metrics',
+  summary: 'Metrics for Prometheus',
+  description:
+    'For a peer on loopback that is not a proxy, for a reader key, or for anyone with `METRICS=open`.',
+  tags: ['Operations'],
+  security: [{}, { readerKey: [] }],
+  responses: {
+    200: {
+      description: 'The metrics.',
+      content: {
+        'text/plain': {
+          schema: { type: 'string' },
+          example: 'logout_trail_logouts_total{record="durable"} 1027\n',
+        },
+      },
+    },
+    401: problemAnswer(
+      'No reader key, and not from loopback.',
+      problemExample(
+        'unauthorized',
+        'Unauthorized',
+        'Send a key of READER_API_KEYS as “Authorization: Bearer <secret>”.',
+      ),
+    ),
+  },
+}
+
+export const openApiOperation: DescribeRouteOptions = {
+  operationId: 'openapi',
+  summary: 'This document',
+  tags: ['Operations'],
+  responses: {
+    200: {
+      description: 'OpenAPI 3.1.',
+      content: { 'application/json': { schema: { type: 'object' }, example: { openapi: '3.1.0' } } },
+    },
+  },
+}
+
+export const docsOperation: DescribeRouteOptions = {
+  operationId: 'docs',
+  summary: 'This document, to read',
+  tags: ['Operations'],
+  responses: {
+    200: {
+      description: 'A page that loads nothing from elsewhere.',
+      content: { 'text/html': { schema: { type: 'string' }, example: '<!doctype html>…' } },
+    },
+  },
+}

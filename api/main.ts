@@ -1,0 +1,221 @@
+/** The composition root of the service: configuration → trail → app → port, and back down when it is told to stop. */
+import closeWithGrace from 'close-with-grace'
+import { TrailError } from '../trail/error.ts'
+import { openSqliteStore } from '../trail/stores/sqlite.ts'
+import { Trail } from '../trail/trail.ts'
+import { createApp } from './app.ts'
+import { developmentClerk, type DevelopmentClerk } from './clerk/development.ts'
+import { clerkFrom, type Clerk } from './clerk/identify.ts'
+import { ConfigError, readConfig, type Config } from './config.ts'
+import { logoutLog } from './logout-log.ts'
+import { openLogs, type Logs } from './logs.ts'
+import { openMetrics, type Metrics } from './metrics.ts'
+import { readersOf } from './readers.ts'
+import { ListenError, listen } from './serve.ts'
+
+export interface Service {
+  url: string
+  /** Answers and records what was accepted, then lets go of the port and the trail. */
+  close: () => Promise<void>
+}
+
+const DRAIN_TIMEOUT_MS = 10_000
+
+/** Runs the service until a signal. What keeps it from starting is one plain message and exit code 1. */
+export async function main(): Promise<void> {
+  // What the service writes names people: its files are for its own user only.
+  process.umask(0o077)
+  try {
+    const config = readConfig()
+    const logs = openLogs(config.logLevel)
+    const service = await startService(config, logs)
+    closeWithGrace(
+      { delay: DRAIN_TIMEOUT_MS, logger: false, ...lastWords(logs) },
+      async ({ signal, err }) => {
+        if (err) logs.logger.fatal({ err }, 'stopping after an error that nobody expected')
+        else logs.logger.info({ signal }, 'stopping: no new requests; what was accepted is recorded first')
+        await service.close()
+        logs.logger.info('stopped')
+        logs.flush()
+      },
+    )
+  } catch (error) {
+    if (!(error instanceof ConfigError || error instanceof TrailError || error instanceof ListenError))
+      throw error
+    console.error(
+      error instanceof TrailError ? `DATABASE_URL: ${error.message} (${error.code})` : error.message,
+    )
+    process.exitCode = 1
+  }
+}
+
+function lastWords(logs: Logs) {
+  const say = (message: string) => {
+    logs.logger.error(message)
+    logs.flush()
+  }
+  return {
+    onSecondSignal: () => say('second signal: ending at once'),
+    onTimeout: () => say(`not everything could be recorded within ${DRAIN_TIMEOUT_MS / 1000} s: ending`),
+  }
+}
+
+/** @throws {TrailError | ListenError} what keeps it from starting; then nothing stays open. */
+export async function startService(config: Config, logs: Logs): Promise<Service> {
+  const now = Date.now
+  const development = config.clerk ? null : await developmentClerk(now)
+  const metrics = openMetrics({ pendingReports: () => trail.pending, droppedLines: logs.dropped })
+  const clerk = clerkOf(config, { development, logs, metrics })
+  const trail = await openTrail(config, { issuer: clerk.issuer, logs, metrics })
+  const log = logoutLog(logs.writeLine)
+  const app = createApp({
+    identify: clerk.identify,
+    trail,
+    log: log.write,
+    onError: (error) => logs.logger.error({ err: error }, 'a request failed for a reason nobody expected'),
+    notReady: readiness(trail, clerk),
+    readerOf: readersOf(config.readerKeys),
+    metrics,
+    now,
+    settings: {
+      logoutEndpoint: config.logoutEndpoint,
+      auditRequired: config.auditRequired,
+      allowedOrigins: config.allowedOrigins,
+      addresses: { trustedProxies: config.trustedProxies, policy: config.ipPolicy },
+      metricsOpen: config.metricsOpen,
+    },
+    developmentToken: development?.token,
+  })
+  const listening = await listen(app, config).catch(async (error: unknown) => {
+    await trail.close()
+    throw error
+  })
+  const freshness = keepKeysFresh(clerk)
+  announce(config, listening.url, logs)
+  return {
+    url: listening.url,
+    close: async () => {
+      clearInterval(freshness)
+      await listening.close()
+      await trail.close()
+      log.flush()
+    },
+  }
+}
+
+interface Parts {
+  logs: Logs
+  metrics: Metrics
+}
+
+function clerkOf(config: Config, parts: Parts & { development: DevelopmentClerk | null }): Clerk {
+  const { development, logs, metrics } = parts
+  const { allowedOrigins, expiredTokenMaxAgeHours } = config
+  const instance = development ?? config.clerk ?? {}
+  return clerkFrom({ ...instance, allowedOrigins, expiredTokenMaxAgeHours }, (error) => {
+    metrics.keyFetchFailed()
+    logs.logger.warn({ err: error }, 'Clerk’s keys could not be had; those once had stay in use')
+  })
+}
+
+async function openTrail(
+  config: Config,
+  { issuer, logs, metrics }: Parts & { issuer: string },
+): Promise<Trail> {
+  const store = await openSqliteStore({
+    path: config.trailPath,
+    issuer,
+    onRestart: (cause) => {
+      metrics.writerRestarted()
+      logs.logger.error({ err: cause }, 'the writing thread died and is started again')
+    },
+  })
+  const failures = failureLog(logs)
+  return new Trail({
+    store,
+    now: Date.now,
+    observe: {
+      committed: (reports, durationMs) => {
+        metrics.committed(reports, durationMs)
+        failures.committed()
+      },
+      failed: (error) => {
+        metrics.storeFailed()
+        failures.failed(error)
+      },
+      refused: (reason) => {
+        metrics.reportRefused()
+        logs.logger.error({ reason }, 'the store refused a report')
+      },
+    },
+  })
+}
+
+/** Says when recording starts to fail and when it works again, not each time in between. */
+function failureLog({ logger }: Logs) {
+  let failing = false
+  return {
+    failed: (error: unknown) => {
+      if (!failing) logger.error({ err: error }, 'logouts cannot be recorded; they are answered as logged')
+      failing = true
+    },
+    committed: () => {
+      if (failing) logger.info('logouts are recorded again')
+      failing = false
+    },
+  }
+}
+
+const READINESS_KEPT_MS = 1000
+
+/** Anyone may ask, so the write that answers is made at most once a second. */
+function readiness(trail: Trail, clerk: Clerk): () => Promise<string | null> {
+  let askedAt = -Infinity
+  let answer: Promise<string | null> = Promise.resolve(null)
+  return () => {
+    if (performance.now() - askedAt >= READINESS_KEPT_MS) {
+      askedAt = performance.now()
+      answer = whatIsMissing(trail, clerk)
+    }
+    return answer
+  }
+}
+
+async function whatIsMissing(trail: Trail, clerk: Clerk): Promise<string | null> {
+  if (!clerk.keys.ready()) return 'keys: no key of Clerk could be fetched yet.'
+  return trail.check().then(
+    () => null,
+    (error: unknown) => `trail: ${error instanceof Error ? error.message : String(error)}`,
+  )
+}
+
+const FRESHNESS_INTERVAL_MS = 30_000
+
+function keepKeysFresh({ keys }: Clerk): NodeJS.Timeout {
+  keys.keepFresh()
+  return setInterval(keys.keepFresh, FRESHNESS_INTERVAL_MS).unref()
+}
+
+function announce(config: Config, url: string, { logger }: Logs): void {
+  logger.info({ url, trail: config.trailPath }, `listening on ${url}`)
+  if (!config.clerk) console.log(developmentBanner(url, config))
+  else if (config.clerk.authorizedParties.length === 0) {
+    logger.warn(
+      'CLERK_AUTHORIZED_PARTIES is empty: tokens made for any origin of this Clerk instance are accepted',
+    )
+  }
+}
+
+function developmentBanner(url: string, { trailPath, logoutEndpoint }: Config): string {
+  const token = `$(curl -s ${url}/dev/token)`
+  const call = `  curl -i -X DELETE ${url}/v1/auth/session -H "Authorization: Bearer ${token}"`
+  const off = '  LOGOUT_ENDPOINT=off: there is no logout endpoint.'
+  return `
+Development mode: no variable of Clerk is set. Tokens are signed with a throw-away key, and recorded in ${trailPath}.
+Log somebody out:
+
+${logoutEndpoint ? call : off}
+
+API reference: ${url}/docs · your own Clerk instance: set CLERK_PUBLISHABLE_KEY (see .env.example)
+`
+}

@@ -1,0 +1,33 @@
+/** Errors that a client can see: problem details (RFC 9457) with a stable code. */
+
+/** The codes and their HTTP status; a closed list. */
+export const problemStatus = {
+  'not-found': 404,
+  'method-not-allowed': 405,
+  unauthorized: 401,
+  forbidden: 403,
+  'logout-not-recorded': 503,
+  'not-ready': 503,
+  internal: 500,
+} as const
+export type ProblemCode = keyof typeof problemStatus
+
+const titles: Record<ProblemCode, string> = {
+  'not-found': 'Not found',
+  'method-not-allowed': 'Method not allowed',
+  unauthorized: 'Unauthorized',
+  forbidden: 'Forbidden',
+  'logout-not-recorded': 'The logout was not recorded',
+  'not-ready': 'Not ready',
+  internal: 'Internal error',
+}
+
+/** `detail` is one sentence that says what to do; it never holds what a caller sent. */
+export function problem(code: ProblemCode, detail: string, headers: Record<string, string> = {}): Response {
+  const status = problemStatus[code]
+  const body = { type: 'about:blank', title: titles[code], status, detail, code }
+  return new Response(JSON.stringify(body), {
+    status,
+    headers: { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store', ...headers },
+  })
+}

@@ -1,0 +1,30 @@
+import { defineCommand } from 'citty'
+import { ConfigError, readTrailPath } from '../api/config.ts'
+import { TrailError } from '../trail/error.ts'
+import { backupTrail } from '../trail/stores/sqlite-backup.ts'
+
+export const backupCommand = defineCommand({
+  meta: {
+    name: 'backup',
+    description:
+      'Copy the trail of DATABASE_URL to a new file, also while the service runs. Exit code 0: the copy is whole and on disk; 1: there is none.',
+  },
+  args: {
+    file: { type: 'positional', required: true, description: 'The file to write; it must not exist yet.' },
+  },
+  run: async ({ args }) => {
+    try {
+      const path = readTrailPath()
+      if (process.stderr.isTTY) console.error(`Copying ${path} …`)
+      const { head, bytes } = await backupTrail(path, args.file)
+      const size = `${(bytes / 1e6).toFixed(1)} MB`
+      console.log(
+        `${args.file}: ${head.nextIndex} entries of trail ${head.trailId} (${head.issuer}), ${size}`,
+      )
+    } catch (error) {
+      if (!(error instanceof TrailError || error instanceof ConfigError)) throw error
+      console.error(error.message)
+      process.exitCode = 1
+    }
+  },
+})

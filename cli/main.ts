@@ -1,0 +1,21 @@
+#!/usr/bin/env node
+/** `logout-trail <command>`: starts the service, and works beside it. */
+import { defineCommand, runMain } from 'citty'
+import { version } from '../api/version.ts'
+import { backupCommand } from './backup.ts'
+import { loadEnvFile } from './env-file.ts'
+import { startCommand } from './start.ts'
+
+loadEnvFile()
+
+await runMain(
+  defineCommand({
+    meta: {
+      name: 'logout-trail',
+      version,
+      description:
+        'The logout endpoint for apps that sign in with Clerk. Settings come from the environment and .env.',
+    },
+    subCommands: { start: startCommand, backup: backupCommand },
+  }),
+)

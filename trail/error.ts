@@ -1,0 +1,25 @@
+/** What the world does to a trail. Each code is a sentence in docs/OPERATE.md that says what to do about it. */
+export const trailErrorCodes = [
+  'trail-closed',
+  'trail-corrupt',
+  'trail-foreign',
+  'trail-issuer-mismatch',
+  'trail-locked',
+  'trail-not-a-file',
+  'trail-replaced',
+  'trail-too-new',
+  'trail-unavailable',
+  'trail-unreadable',
+  'trail-unwritable',
+] as const
+export type TrailErrorCode = (typeof trailErrorCodes)[number]
+
+export class TrailError extends Error {
+  override readonly name = 'TrailError'
+  readonly code: TrailErrorCode
+
+  constructor(code: TrailErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+  }
+}

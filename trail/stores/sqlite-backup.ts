@@ -1,0 +1,88 @@
+/**
+ * A copy of a trail, made beside a running service.
+ *
+ * In one step: a stepped backup starts over whenever the service writes, and under load never ends. The one read
+ * transaction it needs lets the write-ahead log grow meanwhile, and blocks nobody.
+ */
+import { rmSync, statSync } from 'node:fs'
+import { open, link, unlink } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import { backup } from 'node:sqlite'
+import { TrailError } from '../error.ts'
+import type { TrailHead } from '../store.ts'
+import { openForReading, readTrailRow } from './sqlite-schema.ts'
+
+export interface Backup {
+  /** Of the copy, read back from it. */
+  head: TrailHead
+  bytes: number
+}
+
+/**
+ * Writes a copy that is complete and on disk when the promise fulfils. An existing file is never overwritten, and
+ * after a failure no file of that name is left.
+ * @throws {TrailError} when the trail cannot be read, or the copy cannot be written or is not whole.
+ */
+export async function backupTrail(from: string, to: string): Promise<Backup> {
+  const target = resolve(to)
+  const partial = `${target}.partial-${process.pid}`
+  if (statSync(target, { throwIfNoEntry: false })) {
+    throw new TrailError('trail-unwritable', `${to} exists already; name a new file.`)
+  }
+  try {
+    await copy(from, partial)
+    const head = checkedHead(partial)
+    const { size } = statSync(partial)
+    await sync(partial)
+    await nameForGood(partial, target)
+    return { head, bytes: size }
+  } catch (cause) {
+    if (cause instanceof TrailError) throw cause
+    const message = cause instanceof Error ? cause.message : String(cause)
+    throw new TrailError('trail-unwritable', `${to} could not be written: ${message}.`, { cause })
+  } finally {
+    rmSync(partial, { force: true })
+  }
+}
+
+const EVERY_PAGE = -1
+
+async function copy(from: string, to: string): Promise<void> {
+  const source = openForReading(from)
+  try {
+    await backup(source, to, { rate: EVERY_PAGE })
+  } finally {
+    source.close()
+  }
+}
+
+/** Opens the copy as a restore would. */
+function checkedHead(path: string): TrailHead {
+  const db = openForReading(path)
+  try {
+    const { trailKey: _, ...head } = readTrailRow(db)
+    const entries = Number(db.prepare('SELECT count(*) AS entries FROM entries').get()?.['entries'])
+    if (entries !== head.nextIndex) {
+      throw new TrailError('trail-corrupt', `The copy holds ${entries} entries of ${head.nextIndex}.`)
+    }
+    return head
+  } finally {
+    db.close()
+  }
+}
+
+async function sync(path: string): Promise<void> {
+  const file = await open(path)
+  try {
+    await file.sync()
+  } finally {
+    await file.close()
+  }
+}
+
+/** A link fails where a rename would overwrite; then the folder is synced, so that the name survives too. */
+async function nameForGood(partial: string, target: string): Promise<void> {
+  await link(partial, target)
+  await unlink(partial)
+  await sync(dirname(target))
+}

@@ -1,0 +1,146 @@
+/**
+ * The only code that writes to `trail.db`: synchronous, so it runs in a thread of its own (`sqlite-worker.ts`).
+ */
+import { createHmac } from 'node:crypto'
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import { columns, type Entry, type Report } from '../entry.ts'
+import { TrailError } from '../error.ts'
+import type { AppendResult, TrailHead } from '../store.ts'
+import { fileIdentity, openForWriting, readTrailRow, sqliteCode, withErrorsNamed } from './sqlite-schema.ts'
+
+export interface WriterOptions {
+  path: string
+  issuer: string
+  /** After a restart of the thread: the trail that must still be there. Null at the first start. */
+  expectedTrailId: string | null
+}
+
+const DAY_MS = 86_400_000
+const CONSTRAINT = 19
+const MISMATCH = 20
+const TOO_BIG = 18
+
+export class SqliteWriter {
+  readonly #db: DatabaseSync
+  readonly #path: string
+  readonly #identity: string
+  readonly #trailKey: Uint8Array
+  readonly #claimKey
+  readonly #releaseKey
+  readonly #findKey
+  readonly #insertEntry
+  readonly #setNextIndex
+
+  constructor({ path, issuer, expectedTrailId }: WriterOptions) {
+    if (expectedTrailId !== null && fileIdentity(path) === 'missing') throw replaced(path)
+    const { db, row } = openForWriting(path, issuer)
+    if (expectedTrailId !== null && row.trailId !== expectedTrailId) {
+      db.close()
+      throw replaced(path)
+    }
+    this.#db = db
+    this.#path = path
+    this.#identity = fileIdentity(path)
+    this.#trailKey = row.trailKey
+    this.#claimKey = db.prepare('INSERT INTO dedupe VALUES (?, ?) ON CONFLICT DO NOTHING')
+    this.#releaseKey = db.prepare('DELETE FROM dedupe WHERE key = ?')
+    this.#findKey = db.prepare('SELECT "index" FROM dedupe WHERE key = ?')
+    this.#insertEntry = db.prepare(`INSERT INTO entries VALUES (?${', ?'.repeat(columns.length)})`)
+    this.#setNextIndex = db.prepare('UPDATE trail SET next_index = ?')
+  }
+
+  head(): TrailHead {
+    const { trailKey: _, ...head } = readTrailRow(this.#db)
+    return head
+  }
+
+  append(batch: readonly Report[], recordedAt: number): AppendResult[] {
+    return this.#transaction(() => {
+      let next = readTrailRow(this.#db).nextIndex
+      const results = batch.map((report) => {
+        const result = this.#appendOne(report, next, recordedAt)
+        if (result.result === 'durable') next += 1
+        return result
+      })
+      this.#setNextIndex.run(next)
+      return results
+    })
+  }
+
+  /** Writes the trail row as it is and syncs it: fails exactly when an append would. */
+  check(): void {
+    this.#transaction(() => this.#setNextIndex.run(readTrailRow(this.#db).nextIndex))
+  }
+
+  close(): void {
+    this.#db.close()
+  }
+
+  #appendOne(report: Report, index: number, recordedAt: number): AppendResult {
+    const key = dedupeKey(this.#trailKey, report)
+    if (this.#claimKey.run(key, index).changes === 0) {
+      return { result: 'duplicate', index: Number(this.#findKey.get(key)?.['index']) }
+    }
+    try {
+      this.#insertEntry.run(index, ...rowOf(report, recordedAt))
+      return { result: 'durable', index }
+    } catch (error) {
+      if (!isAboutTheRow(error)) throw error
+      this.#releaseKey.run(key)
+      return { result: 'refused', reason: error.message }
+    }
+  }
+
+  #transaction<T>(run: () => T): T {
+    return withErrorsNamed(this.#path, () => {
+      this.#db.exec('BEGIN IMMEDIATE')
+      try {
+        const value = run()
+        // A file that was deleted or replaced would take the commit and lose it.
+        if (fileIdentity(this.#path) !== this.#identity) throw replaced(this.#path)
+        this.#db.exec('COMMIT')
+        return value
+      } catch (error) {
+        // SQLite has already rolled back by itself after some errors (a full disk, say).
+        if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
+        throw error
+      }
+    })
+  }
+}
+
+/**
+ * u16 big-endian days since 1970 ‖ first 16 bytes of HMAC-SHA-256(trail key, source 0x00 natural key).
+ * Ordered by day, so that writes stay local in a large file; no id stands in it.
+ */
+export function dedupeKey(trailKey: Uint8Array, report: Report): Uint8Array {
+  const key = Buffer.allocUnsafe(18)
+  key.writeUInt16BE(Math.min(Math.max(Math.floor(report.keyedAt / DAY_MS), 0), 0xffff))
+  createHmac('sha256', trailKey)
+    .update(`${report.source}\u0000${report.naturalKey}`)
+    .digest()
+    .copy(key, 2, 0, 16)
+  return key
+}
+
+function rowOf(report: Report, recordedAt: number): SQLInputValue[] {
+  const entry: Partial<Entry> = { ...report, recorded_at: recordedAt }
+  return columns.map((column) => entry[column] ?? null)
+}
+
+/** The table refused this row; the transaction itself is sound. */
+function isAboutTheRow(error: unknown): error is Error {
+  const code = sqliteCode(error)
+  return code === CONSTRAINT || code === MISMATCH || code === TOO_BIG || isBindError(error)
+}
+
+function isBindError(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_INVALID_ARG_TYPE'
+}
+
+function replaced(path: string): TrailError {
+  return new TrailError(
+    'trail-replaced',
+    `${path} was deleted or replaced while the service runs; put the file back and restart the service.`,
+  )
+}

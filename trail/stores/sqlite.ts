@@ -1,0 +1,169 @@
+/**
+ * The embedded store: one SQLite file, one writing thread, one service.
+ *
+ * The thread is restarted when it dies; what it was doing rejects, and what is asked meanwhile waits for the new
+ * one. A trail that is no longer the file it was is not replaced by an empty one: the store stays unavailable and
+ * tries again once a second.
+ */
+import { extname, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { DatabaseSync } from 'node:sqlite'
+import { Worker } from 'node:worker_threads'
+import type { Entry, Report } from '../entry.ts'
+import { TrailError } from '../error.ts'
+import type { AppendResult, TrailHead, TrailStore } from '../store.ts'
+import { holdLock } from './sqlite-lock.ts'
+import { openForReading } from './sqlite-schema.ts'
+import type { WriterReply, WriterRequest } from './sqlite-worker.ts'
+import type { WriterOptions } from './sqlite-writer.ts'
+
+export interface SqliteStoreOptions {
+  path: string
+  /** The Clerk instance, as in the token's `iss`; a trail of another one is refused. */
+  issuer: string
+  /** Told when the writing thread died and a new one is started. */
+  onRestart?: (cause: unknown) => void
+  /** How a writing thread is started; tests hold on to it to end it. */
+  startWorker?: (options: WriterOptions) => Worker
+}
+
+/** Opens or creates the trail. @throws {TrailError} when it cannot be this service's trail. */
+export async function openSqliteStore(options: SqliteStoreOptions): Promise<TrailStore> {
+  const path = resolve(options.path)
+  const lock = holdLock(path)
+  const store = new SqliteStore({ ...options, path }, lock)
+  try {
+    await store.head()
+    return store
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}
+
+interface Waiting {
+  resolve: (value: WriterReply) => void
+  reject: (error: TrailError) => void
+}
+
+/** One thread and the replies it still owes, in order. */
+interface Thread {
+  worker: Worker
+  owed: Waiting[]
+  /** ms on the monotonic clock. */
+  startedAt: number
+  opened: boolean
+}
+
+const RESTART_INTERVAL_MS = 1000
+
+class SqliteStore implements TrailStore {
+  readonly #options: SqliteStoreOptions
+  readonly #lock: Disposable
+  #thread: Promise<Thread>
+  #trailId: string | null = null
+  #reading: DatabaseSync | null = null
+  #closed = false
+
+  constructor(options: SqliteStoreOptions, lock: Disposable) {
+    this.#options = options
+    this.#lock = lock
+    this.#thread = this.#start()
+  }
+
+  async append(batch: readonly Report[], recordedAt: number): Promise<AppendResult[]> {
+    return (await this.#ask({ do: 'append', batch, recordedAt })) as AppendResult[]
+  }
+
+  async read(after: number, limit: number): Promise<Entry[]> {
+    if (this.#closed) throw closed()
+    this.#reading ??= openForReading(this.#options.path)
+    const select = this.#reading.prepare('SELECT * FROM entries WHERE "index" > ? ORDER BY "index" LIMIT ?')
+    // Copied: SQLite's rows have no prototype, which comparisons and spreads elsewhere trip over.
+    return select.all(after, limit).map((row) => ({ ...row }) as unknown as Entry)
+  }
+
+  async head(): Promise<TrailHead> {
+    return (await this.#ask({ do: 'head' })) as TrailHead
+  }
+
+  async check(): Promise<void> {
+    await this.#ask({ do: 'check' })
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    const thread = await this.#thread.catch(() => null)
+    if (thread) {
+      await this.#send(thread, { do: 'close' })
+      await thread.worker.terminate()
+    }
+    this.#reading?.close()
+    this.#lock[Symbol.dispose]()
+  }
+
+  async #ask(request: WriterRequest): Promise<unknown> {
+    if (this.#closed) throw closed()
+    const reply = await this.#send(await this.#thread, request)
+    if (!reply.ok) throw new TrailError(reply.code, reply.message)
+    return reply.value
+  }
+
+  #send({ worker, owed }: Thread, request: WriterRequest): Promise<WriterReply> {
+    return new Promise((resolve, reject) => {
+      owed.push({ resolve, reject })
+      worker.postMessage(request)
+    })
+  }
+
+  async #start(): Promise<Thread> {
+    const { path, issuer, startWorker = startSqliteWorker } = this.#options
+    const worker = startWorker({ path, issuer, expectedTrailId: this.#trailId })
+    const thread: Thread = { worker, owed: [], startedAt: performance.now(), opened: false }
+    worker.on('message', (reply: WriterReply) => thread.owed.shift()?.resolve(reply))
+    let cause: unknown
+    worker.on('error', (error) => (cause = error))
+    worker.once('exit', () => this.#ended(thread, cause))
+    const reply = await this.#send(thread, { do: 'open' })
+    if (reply.ok) {
+      thread.opened = true
+      this.#trailId = (reply.value as TrailHead).trailId
+      return thread
+    }
+    await worker.terminate()
+    throw new TrailError(reply.code, reply.message)
+  }
+
+  #ended(thread: Thread, cause: unknown): void {
+    const error = new TrailError('trail-unavailable', 'The writing thread ended unexpectedly.', { cause })
+    for (const waiting of thread.owed.splice(0)) waiting.reject(error)
+    // Before the first opening the caller hears of it and decides.
+    if (this.#closed || this.#trailId === null) return
+    if (thread.opened) this.#options.onRestart?.(cause)
+    this.#thread = this.#restart(thread.startedAt + RESTART_INTERVAL_MS - performance.now())
+    // Whoever asks next awaits it and is told; until then a failure is nobody's unhandled rejection.
+    this.#thread.catch(ignoredUntilAsked)
+  }
+
+  /** At once after a long life; a thread that keeps dying is started at most once a second. */
+  async #restart(delayMs: number): Promise<Thread> {
+    await sleep(Math.max(delayMs, 0), undefined, { ref: false })
+    if (this.#closed) throw closed()
+    return this.#start()
+  }
+}
+
+function startSqliteWorker(options: WriterOptions): Worker {
+  // The same code runs as TypeScript in the repository and as JavaScript in the package.
+  const file = `./sqlite-worker${extname(import.meta.url)}`
+  return new Worker(new URL(file, import.meta.url), { workerData: options })
+}
+
+function closed(): TrailError {
+  return new TrailError('trail-closed', 'The trail is closed.')
+}
+
+function ignoredUntilAsked(): void {
+  return undefined
+}
