@@ -13,6 +13,8 @@ export function documented(operation: DescribeRouteOptions, handler: Handler): H
 
 export function documentOf(app: Hono): Promise<Document> {
   return generateSpecs(app, {
+    // /openapi.json is a route, not a file.
+    excludeStaticFile: false,
     documentation: {
       info: {
         title: 'Logout Trail',
@@ -28,9 +30,9 @@ export function documentOf(app: Hono): Promise<Document> {
             type: 'http',
             scheme: 'bearer',
             bearerFormat: 'JWT',
-            description: 'Clerk’s session token.',
+            description: 'Clerk’s session token',
           },
-          readerKey: { type: 'http', scheme: 'bearer', description: 'A secret of READER_API_KEYS.' },
+          readerKey: { type: 'http', scheme: 'bearer', description: 'A secret of READER_API_KEYS' },
         },
       },
     },

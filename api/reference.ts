@@ -10,7 +10,7 @@ type Answer = OpenAPIV3_1.ResponseObject
 export function markdownOf(document: Document): string {
   const sections = Object.entries(document.paths ?? {}).flatMap(([path, item]) =>
     Object.entries(item ?? {}).map(([method, operation]) =>
-      operationSection(`${method.toUpperCase()} ${path}`, operation as Operation),
+      operationSection(`${method.toUpperCase()} ${path}`, operation as Operation, document),
     ),
   )
   return [`# ${document.info.title} API`, document.info.description ?? '', ...sections].join('\n\n')
@@ -31,9 +31,9 @@ ${body}<p><a href="/openapi.json">openapi.json</a> is this document for programs
 `
 }
 
-function operationSection(call: string, operation: Operation): string {
+function operationSection(call: string, operation: Operation, document: Document): string {
   const parts = [`## \`${call}\``, `**${operation.summary}**`, operation.description ?? '']
-  if (operation.security) parts.push(`Credentials: ${credentialsOf(operation.security)}.`)
+  if (operation.security) parts.push(`Credentials: ${credentialsOf(operation.security, document)}.`)
   if (operation.parameters?.length)
     parts.push(parameterTable(operation.parameters as OpenAPIV3_1.ParameterObject[]))
   for (const [status, answer] of Object.entries(operation.responses ?? {})) {
@@ -42,10 +42,12 @@ function operationSection(call: string, operation: Operation): string {
   return parts.filter((part) => part !== '').join('\n\n')
 }
 
-function credentialsOf(security: OpenAPIV3_1.SecurityRequirementObject[]): string {
-  const names = security.flatMap((scheme) => Object.keys(scheme)).map((name) => `\`${name}\``)
-  const optional = security.some((scheme) => Object.keys(scheme).length === 0)
-  return `${names.join(' or ')}${optional ? ', optional' : ''}`
+function credentialsOf(security: OpenAPIV3_1.SecurityRequirementObject[], document: Document): string {
+  const schemes = document.components?.securitySchemes ?? {}
+  const names = security.flatMap((requirement) => Object.keys(requirement))
+  const words = names.map((name) => (schemes[name] as OpenAPIV3_1.HttpSecurityScheme).description ?? name)
+  const optional = security.some((requirement) => Object.keys(requirement).length === 0)
+  return `${words.join(' or ')}, as \`Authorization: Bearer …\`${optional ? '; optional' : ''}`
 }
 
 function parameterTable(parameters: OpenAPIV3_1.ParameterObject[]): string {

@@ -51,12 +51,17 @@ function listenError(cause: NodeJS.ErrnoException, host: string, port: number): 
 
 const IDLE_CHECK_MS = 50
 
+/** Longer than any answer takes; who is still connected has not sent a whole request, or does not read. */
+const LAST_ANSWER_MS = 5000
+
 function close(server: Server): Promise<void> {
   // Connections kept alive become idle one by one, as their answers are sent.
-  const sweep = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS)
+  const idle = setInterval(() => server.closeIdleConnections(), IDLE_CHECK_MS)
+  const rest = setTimeout(() => server.closeAllConnections(), LAST_ANSWER_MS)
   return new Promise((resolve, reject) => {
     server.close((error) => {
-      clearInterval(sweep)
+      clearInterval(idle)
+      clearTimeout(rest)
       if (error) reject(error)
       else resolve()
     })

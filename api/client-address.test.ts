@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { clientAddress, isLoopback, parseRange, type AddressRange, type IpPolicy } from './client-address.ts'
+
+function rules(policy: IpPolicy, ...ranges: string[]) {
+  return { policy, trustedProxies: ranges.map((range) => parseRange(range) as AddressRange) }
+}
+
+describe('the address of the client', () => {
+  it('is the peer when no proxy is trusted, whatever is forwarded', () => {
+    assert.equal(clientAddress('203.0.113.7', '198.51.100.1', rules('full')), '203.0.113.7')
+  })
+
+  it('is the rightmost forwarded address that is not a trusted proxy', () => {
+    const forwarded = '1.1.1.1, 198.51.100.1, 10.0.0.2'
+
+    assert.equal(clientAddress('10.0.0.1', forwarded, rules('full', '10.0.0.0/8')), '198.51.100.1')
+  })
+
+  it('is the peer when a stranger forwards', () => {
+    assert.equal(clientAddress('203.0.113.7', '198.51.100.1', rules('full', '10.0.0.0/8')), '203.0.113.7')
+  })
+
+  it('is the last of the chain when every hop is trusted', () => {
+    assert.equal(clientAddress('10.0.0.1', '10.0.0.3, 10.0.0.2', rules('full', '10.0.0.0/8')), '10.0.0.3')
+  })
+
+  it('is unknown when a trusted proxy forwards something that is no address', () => {
+    assert.equal(clientAddress('10.0.0.1', 'unknown', rules('full', '10.0.0.1')), null)
+    assert.equal(clientAddress('10.0.0.1', '1.1.1.1, 127.1', rules('full', '10.0.0.1')), null)
+  })
+
+  it('is unknown after more hops than anybody has, and quickly so for 30 kB of them', () => {
+    const forwarded = Array.from({ length: 3000 }, () => '10.0.0.9').join(', ')
+
+    assert.equal(clientAddress('10.0.0.1', forwarded, rules('full', '10.0.0.0/8')), null)
+  })
+
+  it('is IPv4 when IPv4 is written inside IPv6', () => {
+    assert.equal(clientAddress('::ffff:203.0.113.7', null, rules('full')), '203.0.113.7')
+    assert.equal(
+      clientAddress('::ffff:10.0.0.1', '198.51.100.1', rules('full', '10.0.0.0/8')),
+      '198.51.100.1',
+    )
+  })
+
+  it('is its network under truncate: /24 of IPv4, /48 of IPv6', () => {
+    assert.equal(clientAddress('203.0.113.77', null, rules('truncate')), '203.0.113.0')
+    assert.equal(clientAddress('2001:db8:1:2:3:4:5:6', null, rules('truncate')), '2001:db8:1::')
+  })
+
+  it('is nothing under drop, and without a peer', () => {
+    assert.equal(clientAddress('203.0.113.77', null, rules('drop')), null)
+    assert.equal(clientAddress(undefined, null, rules('full')), null)
+  })
+})
+
+describe('parseRange', () => {
+  it('reads addresses and ranges, and nothing else', () => {
+    for (const text of ['10.0.0.0/8', '::1', '192.0.2.1', '2001:db8::/32'])
+      assert.notEqual(parseRange(text), null)
+    for (const text of ['', 'localhost', '10.0.0.0/33', '10.0.0.0/8/8', 'any'])
+      assert.equal(parseRange(text), null)
+  })
+})
+
+describe('isLoopback', () => {
+  it('is true for loopback alone', () => {
+    for (const peer of ['127.0.0.1', '127.8.8.8', '::1', '::ffff:127.0.0.1'])
+      assert.equal(isLoopback(peer), true)
+    for (const peer of ['10.0.0.1', '0.0.0.0', 'localhost', undefined]) assert.equal(isLoopback(peer), false)
+  })
+})

@@ -1,0 +1,100 @@
+/** The app as the service runs it, on a real SQLite trail in a folder of its own, with a frozen clock. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Hono } from 'hono'
+import { createApp, type AppSettings } from '../api/app.ts'
+import { clerkFrom, type ClerkOptions } from '../api/clerk/identify.ts'
+import { logoutLog } from '../api/logout-log.ts'
+import { openMetrics } from '../api/metrics.ts'
+import { readersOf, type ReaderKey } from '../api/readers.ts'
+import type { Entry } from '../trail/entry.ts'
+import type { TrailStore } from '../trail/store.ts'
+import { openSqliteStore } from '../trail/stores/sqlite.ts'
+import { Trail } from '../trail/trail.ts'
+import { testClerk, TOKEN_TIME, type TestClerk } from './clerk-instance.ts'
+
+export interface TestApp extends AsyncDisposable {
+  app: Hono
+  clerk: TestClerk
+  trail: Trail
+  /** What was logged, a line each. */
+  lines: string[]
+  errors: Error[]
+  /** The files of the trail. */
+  folder: string
+  /** DELETE /v1/auth/session with this token in `Authorization`, and these headers. */
+  logout: (token: string | null, headers?: Record<string, string>, query?: string) => Promise<Response>
+  entries: () => Promise<Entry[]>
+}
+
+export interface TestAppOptions {
+  settings?: Partial<AppSettings>
+  clerk?: ClerkOptions
+  now?: () => number
+  /** Puts something between the trail and its store. */
+  wrapStore?: (store: TrailStore) => TrailStore
+  confirmWithinMs?: number
+  readerKeys?: ReaderKey[]
+  notReady?: () => Promise<string | null>
+  developmentToken?: () => Promise<string>
+}
+
+export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp> {
+  const clerk = testClerk()
+  const folder = mkdtempSync(join(tmpdir(), 'logout-trail-'))
+  const store = await openSqliteStore({ path: join(folder, 'trail.db'), issuer: clerk.issuer })
+  const now = options.now ?? (() => TOKEN_TIME)
+  const trail = new Trail({
+    store: options.wrapStore?.(store) ?? store,
+    now,
+    confirmWithinMs: options.confirmWithinMs ?? 2000,
+  })
+  const settings: AppSettings = {
+    logoutEndpoint: true,
+    auditRequired: false,
+    allowedOrigins: [],
+    addresses: { trustedProxies: [], policy: 'truncate' },
+    metricsOpen: false,
+    ...options.settings,
+  }
+  const lines: string[] = []
+  const errors: Error[] = []
+  const app = createApp({
+    identify: clerkFrom({
+      issuer: clerk.issuer,
+      jwtKey: clerk.publicPem,
+      allowedOrigins: settings.allowedOrigins,
+      now,
+      ...options.clerk,
+    }).identify,
+    trail,
+    log: logoutLog((line) => lines.push(JSON.stringify(line))).write,
+    onError: (error) => errors.push(error),
+    notReady: options.notReady ?? (async () => null),
+    readerOf: readersOf(options.readerKeys ?? []),
+    metrics: openMetrics({ pendingReports: () => trail.pending, droppedLines: () => 0 }),
+    now,
+    settings,
+    developmentToken: options.developmentToken,
+  })
+  return {
+    app,
+    clerk,
+    trail,
+    lines,
+    errors,
+    folder,
+    logout: async (token, headers = {}, query = '') =>
+      app.request(`/v1/auth/session${query}`, {
+        method: 'DELETE',
+        headers: { ...(token === null ? {} : { Authorization: `Bearer ${token}` }), ...headers },
+      }),
+    entries: () => store.read(-1, 1000),
+    [Symbol.asyncDispose]: async () => {
+      await trail.close()
+      await store.close()
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
