@@ -15,7 +15,7 @@ import {
 import type { LogoutEvent } from './logout-event.ts'
 import type { Metrics } from './metrics.ts'
 import { mountLogout } from './mount-logout.ts'
-import { documented, documentOf } from './openapi.ts'
+import { documented, documentOf, type Document } from './openapi.ts'
 import { problem } from './problem.ts'
 import type { Reader } from './readers.ts'
 import { recordIn, type Network } from './record-logout.ts'
@@ -121,13 +121,20 @@ function mountOperations(app: Hono, { notReady, readerOf, metrics, settings }: A
       return c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType })
     }),
   )
+  mountReference(app)
+}
+
+/** The routes do not change once the app is made, so the document is made once, when first asked for. */
+function mountReference(app: Hono): void {
+  let document: Promise<Document> | undefined
+  const ofThisApp = () => (document ??= documentOf(app))
   app.get(
     '/openapi.json',
-    documented(openApiOperation, async (c) => c.json(await documentOf(app))),
+    documented(openApiOperation, async (c) => c.json(await ofThisApp())),
   )
   app.get(
     '/docs',
-    documented(docsOperation, async (c) => c.html(pageOf(await documentOf(app)), 200, PAGE_HEADERS)),
+    documented(docsOperation, async (c) => c.html(pageOf(await ofThisApp()), 200, PAGE_HEADERS)),
   )
 }
 

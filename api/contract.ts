@@ -3,6 +3,7 @@ import type { DescribeRouteOptions } from 'hono-openapi'
 import { resolver } from 'hono-openapi'
 import { z } from 'zod'
 import { intents } from '../trail/entry.ts'
+import type { LogoutRecord } from './logout-event.ts'
 import { problemStatus, type ProblemCode } from './problem.ts'
 
 export const LogoutAnswer = z
@@ -41,14 +42,15 @@ function problemAnswer(description: string, example: unknown): Described {
   return { description, content: { 'application/problem+json': { schema: resolver(Problem), example } } }
 }
 
-const logoutRecordHeader = {
-  'Logout-Record': {
-    description:
-      '`durable`: recorded in the trail, on disk. `duplicate`: this token’s logout already was. ' +
-      '`logged`: only the log line is sure; sending it again is safe. `anonymous`: nobody was proved, nothing is recorded.',
-    schema: { type: 'string' as const, enum: ['durable', 'duplicate', 'logged', 'anonymous'] },
-  },
+function logoutRecordHeader(values: readonly LogoutRecord[], description: string) {
+  return { 'Logout-Record': { description, schema: { type: 'string' as const, enum: [...values] } } }
 }
+
+const anyRecord = logoutRecordHeader(
+  ['durable', 'duplicate', 'logged', 'anonymous'],
+  '`durable`: recorded in the trail, on disk. `duplicate`: this token’s logout already was. `logged`: only the log ' +
+    'line is sure; sending it again is safe. `anonymous`: nobody was proved, nothing is recorded.',
+)
 
 export const logoutOperation: DescribeRouteOptions = {
   operationId: 'logout',
@@ -83,7 +85,7 @@ export const logoutOperation: DescribeRouteOptions = {
         success: true,
         message: 'Logged out successfully',
       }),
-      headers: logoutRecordHeader,
+      headers: anyRecord,
     },
     503: {
       ...problemAnswer(
@@ -94,7 +96,7 @@ export const logoutOperation: DescribeRouteOptions = {
           'Clerk still ends the session. Send this request again to have it recorded.',
         ),
       ),
-      headers: logoutRecordHeader,
+      headers: logoutRecordHeader(['logged'], '`logged`: only the log line is sure.'),
     },
   },
 }

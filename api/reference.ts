@@ -72,16 +72,20 @@ function answerSection(status: string, answer: Answer): string {
 }
 
 const STYLE = `
-:root { color-scheme: light dark; --line: color-mix(in srgb, currentColor 16%, transparent) }
+:root {
+  color-scheme: light dark;
+  --line: color-mix(in srgb, currentColor 16%, transparent);
+  --tint: color-mix(in srgb, currentColor 7%, transparent);
+}
 body { margin: 0; font: 16px/1.6 system-ui, sans-serif }
 main { max-width: 46rem; margin: 0 auto; padding: 2rem 1.25rem 4rem }
 h1 { line-height: 1.2 }
 h2 { margin-top: 3rem; padding-top: 1.5rem; border-top: 1px solid var(--line) }
-h2 code { font-size: 1.1rem; background: none; padding: 0 }
+h2 code { font-size: 1.1rem; font-weight: 600; background: none; padding: 0 }
 h3 { margin-bottom: 0 }
-code { font: 0.875em ui-monospace, monospace; padding: 0.1em 0.3em; border-radius: 4px; background: var(--line) }
-pre { padding: 0.9rem 1rem; border-radius: 8px; background: var(--line); overflow-x: auto }
-pre code { padding: 0; background: none }
+code { font: 0.875em ui-monospace, monospace; padding: 0.1em 0.3em; border-radius: 4px; background: var(--tint); white-space: nowrap }
+pre { padding: 0.9rem 1rem; border-radius: 8px; background: var(--tint); overflow-x: auto }
+pre code { padding: 0; background: none; white-space: pre }
 table { display: block; overflow-x: auto; border-collapse: collapse }
 th, td { padding: 0.4rem 0.8rem 0.4rem 0; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top }
 `

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict'
+import { globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, it } from 'node:test'
+import { pathToFileURL } from 'node:url'
+import { apiMarkdown } from '../docs/generate.ts'
+import { trailErrorCodes } from '../trail/error.ts'
+import { testClerk } from './clerk-instance.ts'
+import { temporaryFolder } from './service.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+
+function read(path: string): string {
+  return readFileSync(join(ROOT, path), 'utf8')
+}
+
+/** The blocks of one language in a document. */
+function blocksOf(path: string, language: string): string[] {
+  const blocks = read(path).matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))
+  return [...blocks].map((match) => match[1] ?? '')
+}
+
+/** The names of all tests whose name is written out. */
+function testNames(): Set<string> {
+  const files = globSync('{api,cli,trail,test}/**/*.test.ts', { cwd: ROOT })
+  const names = files.flatMap((file) =>
+    [...read(file).matchAll(/\bit\(\s*(['"`])(.+?)\1,/g)].map((match) => match[2]),
+  )
+  return new Set(names.filter((name) => name !== undefined))
+}
+
+/** Imports a snippet as its reader would, with the package's name standing for the sources. */
+async function importSnippet(source: string): Promise<Record<string, unknown>> {
+  const folder = temporaryFolder()
+  const at = (file: string) => pathToFileURL(join(ROOT, file)).href
+  const code = source
+    .replace(/'logout-trail\/(hono|next)'/, (_, entry) => `'${at(`${entry}.ts`)}'`)
+    .replace(`'logout-trail'`, `'${at('index.ts')}'`)
+    .replace(`'hono'`, `'${import.meta.resolve('hono')}'`)
+  const file = join(folder, 'snippet.ts')
+  writeFileSync(file, code)
+  const module = (await import(pathToFileURL(file).href)) as Record<string, unknown>
+  rmSync(folder, { recursive: true })
+  return module
+}
+
+type Answer = (request: Request) => Promise<Response>
+
+/** The handler that a snippet exports, under any of the names that frameworks use. */
+function handlerOf(module: Record<string, unknown>): Answer {
+  const app = module['default'] as { fetch: Answer } | undefined
+  return app ? (request) => app.fetch(request) : ((module['DELETE'] ?? module['logout']) as Answer)
+}
+
+describe('docs/AUTH.md', () => {
+  it('keeps each promise by a test of that name', () => {
+    const promises = [...read('docs/AUTH.md').matchAll(/^- \*\*(.+?)\*\*/gm)].map((match) => match[1] ?? '')
+    const kept = testNames()
+    const section = promises.filter(
+      (promise) => !promise.startsWith('That ') && !promise.startsWith('A log line'),
+    )
+
+    assert.ok(section.length >= 20)
+    for (const promise of section) assert.ok(kept.has(promise), promise)
+  })
+})
+
+describe('docs/decisions/0001', () => {
+  it('names a test for each point of the request, or says that it is not built yet', () => {
+    const rows = [...read('docs/decisions/0001-the-endpoint.md').matchAll(/^\| (.+?) \| (.+?) \|$/gm)].slice(
+      2,
+    )
+    const kept = testNames()
+
+    assert.ok(rows.length >= 11)
+    for (const [, point, tests] of rows) {
+      if (tests === 'not built yet') continue
+      const names = [...(tests ?? '').matchAll(/`(.+?)`/g)].map((match) => match[1] ?? '')
+      assert.ok(names.length > 0, point ?? '')
+      for (const name of names) assert.ok(kept.has(name), name)
+    }
+  })
+})
+
+describe('docs/API.md', () => {
+  it('is what the routes say of themselves', async () => {
+    assert.equal(read('docs/API.md'), await apiMarkdown(), 'run `npm run docs`')
+  })
+})
+
+describe('docs/OPERATE.md', () => {
+  it('says of each error of the trail what to do', () => {
+    const explained = [...read('docs/OPERATE.md').matchAll(/^\| `(trail-[a-z-]+)` \|/gm)].map(
+      (match) => match[1],
+    )
+
+    assert.deepEqual(explained, [...trailErrorCodes])
+  })
+})
+
+describe('the code in the documents', () => {
+  const snippets = ['README.md', 'docs/AUTH.md'].flatMap((path) =>
+    blocksOf(path, 'ts').map((code) => ({ path, code })),
+  )
+
+  for (const [at, { path, code }] of snippets.entries()) {
+    it(`runs: ${path}, snippet ${at + 1}`, async (t) => {
+      t.mock.method(console, 'log', () => undefined)
+      const { publishableKey } = testClerk()
+      process.env['CLERK_PUBLISHABLE_KEY'] = publishableKey
+      process.env['NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY'] = publishableKey
+      const handler = handlerOf(await importSnippet(code))
+
+      const response = await handler(new Request('http://localhost/v1/auth/session', { method: 'DELETE' }))
+
+      assert.equal(response.status, 200)
+      assert.equal(await response.text(), '{"success":true,"message":"Logged out successfully"}')
+    })
+  }
+
+  it('names scripts and commands that exist', () => {
+    const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
+    const texts = ['README.md', 'CONTRIBUTING.md', 'docs/OPERATE.md'].map(read).join('\n')
+    const used = [...texts.matchAll(/npm (?:run )?(start|test|dev|check|format|docs|build|bench|e2e)\b/g)]
+
+    for (const [, script] of used) assert.ok(script !== undefined && script in scripts, String(script))
+    const commands = [...texts.matchAll(/`?logout-trail (start|backup|[a-z]+)\b/g)].map((match) => match[1])
+    for (const command of commands) assert.ok(['start', 'backup'].includes(String(command)), String(command))
+  })
+
+  it('links only to files that are there', () => {
+    for (const path of ['README.md', 'CONTRIBUTING.md', 'docs/AUTH.md', 'docs/OPERATE.md']) {
+      for (const [, target] of read(path).matchAll(/\]\(((?!https?:)[^)#]+)\)/g)) {
+        assert.ok(globSync(join(ROOT, path, '..', target ?? '')).length > 0, `${path} → ${target}`)
+      }
+    }
+  })
+})
+
+describe('api/routes/auth.ts', () => {
+  it('fits in 60 lines', () => {
+    assert.ok(read('api/routes/auth.ts').trimEnd().split('\n').length <= 60)
+  })
+})
