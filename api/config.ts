@@ -2,12 +2,22 @@
  * The configuration, and the only reader of the environment. Everything is checked at once; what is wrong is named
  * by its variable, with the fix. The value of a secret is never repeated.
  */
-import { createPublicKey } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
-import { pemsOf } from './clerk/identify.ts'
 import { frontendApiOf } from './clerk/publishable-key.ts'
 import { ipPolicies, parseRange, type AddressRange, type IpPolicy } from './client-address.ts'
+import {
+  httpsUrl,
+  isLoopbackHost,
+  list,
+  onOff,
+  parseOrigin,
+  parseReaderKey,
+  quoted,
+  refuseBadPem,
+  trailPathOf,
+  wholeNumber,
+} from './config-values.ts'
 import type { ReaderKey } from './readers.ts'
 
 export interface Config {
@@ -58,53 +68,6 @@ export class ConfigError extends Error {
     this.problems = problems
   }
 }
-
-/** A switch, `on` or `off`. */
-function onOff(preset: 'on' | 'off') {
-  return z
-    .enum(['on', 'off'], { error: (issue) => `${quoted(issue.input)} is neither on nor off.` })
-    .default(preset)
-    .transform((value) => value === 'on')
-}
-
-function wholeNumber(preset: number, { min, max, what }: { min: number; max: number; what: string }) {
-  const error = (issue: { input?: unknown }) =>
-    `${quoted(issue.input)} is not ${what}; use a whole number from ${min} to ${max} (default ${preset}).`
-  return z
-    .string()
-    .regex(/^\d{1,9}$/, { error })
-    .transform(Number)
-    .refine((value) => value >= min && value <= max, { error })
-    .default(preset)
-}
-
-/** Comma-separated; each part is parsed, and the first that cannot be is quoted. */
-function list<T>(
-  parse: (part: string) => T | null,
-  expected: string,
-  secret: 'secret' | 'public' = 'public',
-) {
-  return z
-    .string()
-    .default('')
-    .transform((text, context): T[] => {
-      const parts = text
-        .split(',')
-        .map((part) => part.trim())
-        .filter((part) => part !== '')
-      return parts.map((part, at) => {
-        const value = parse(part)
-        if (value !== null) return value
-        const which = secret === 'secret' ? `Part ${at + 1}` : quoted(part)
-        context.addIssue({ code: 'custom', message: `${which} is not ${expected}.` })
-        return z.NEVER
-      })
-    })
-}
-
-const httpsUrl = z.string().refine(isHttpsOrLoopback, {
-  error: (issue) => `${quoted(issue.input)} is not an https:// address (http:// is for loopback only).`,
-})
 
 const schema = z.object({
   PORT: wholeNumber(8787, { min: 0, max: 65_535, what: 'a port' }),
@@ -268,61 +231,4 @@ function contradictions(given: Record<string, string>, environment: Environment)
       problem: `${problem}which listens on loopback only, not on HOST=${host}.`,
     },
   ]
-}
-
-export function isLoopbackHost(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
-}
-
-function isHttpsOrLoopback(text: string): boolean {
-  const url = URL.parse(text)
-  if (!url || url.username !== '' || url.password !== '') return false
-  return (
-    url.protocol === 'https:' ||
-    (url.protocol === 'http:' && isLoopbackHost(url.hostname.replace(/^\[|\]$/g, '')))
-  )
-}
-
-/** An origin as browsers send it: printing it again gives the same text. */
-function parseOrigin(text: string): string | null {
-  return URL.parse(text)?.origin === text && text !== 'null' ? text : null
-}
-
-/** `file:data/trail.db` → `data/trail.db`; also `file:/srv/trail.db` and `file:///srv/trail.db`. */
-function trailPathOf(url: string): string | null {
-  const path = /^file:(?:\/\/(?=\/))?([^?#]+)$/.exec(url)?.[1]
-  return path === undefined || path.startsWith('//') ? null : path
-}
-
-function parseReaderKey(text: string): ReaderKey | null {
-  const [, name, secret] = /^([A-Za-z0-9_.-]{1,64}):([\x21-\x7e]{32,})$/.exec(text) ?? []
-  return name && secret ? { name, secret } : null
-}
-
-function refuseBadPem(text: string, context: z.RefinementCtx): void {
-  const pems = pemsOf(text)
-  const message =
-    pems.length === 0
-      ? 'It holds no public key; copy Clerk’s “JWKS Public Key”, from -----BEGIN PUBLIC KEY----- to the end.'
-      : pems.length > 2
-        ? 'It holds more than two public keys; one is in use, a second while Clerk’s key rotates.'
-        : pems.some((pem) => !isRsaPublicKey(pem))
-          ? 'It holds a public key that is not RSA of at least 2048 bits; copy Clerk’s “JWKS Public Key” again.'
-          : null
-  if (message) context.addIssue({ code: 'custom', message })
-}
-
-function isRsaPublicKey(pem: string): boolean {
-  try {
-    const key = createPublicKey(pem)
-    return key.asymmetricKeyType === 'rsa' && (key.asymmetricKeyDetails?.modulusLength ?? 0) >= 2048
-  } catch (error) {
-    if (error instanceof Error && 'code' in error) return false
-    throw error
-  }
-}
-
-function quoted(value: unknown): string {
-  const text = String(value)
-  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
 }

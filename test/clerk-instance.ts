@@ -8,6 +8,8 @@ export interface TestClerk {
   publicPem: string
   /** The public key as Clerk's JWKS lists it. */
   jwk: Record<string, unknown>
+  /** For tokens that `token` cannot make. */
+  privateKey: KeyObject
   /** A token that is valid at `TOKEN_TIME`; claims and header fields given here replace those, `undefined` removes. */
   token: (claims?: Record<string, unknown>, header?: Record<string, unknown>) => string
 }
@@ -25,8 +27,9 @@ export function testClerk(frontendApi = 'clerk.example.com'): TestClerk {
     issuer,
     publishableKey: `pk_test_${Buffer.from(`${frontendApi}$`).toString('base64')}`,
     kid,
-    publicPem: publicKey.export({ type: 'spki', format: 'pem' }).toString(),
+    publicPem: publicKey.export({ type: 'spki', format: 'pem' }),
     jwk: { ...publicKey.export({ format: 'jwk' }), kid, alg: 'RS256', use: 'sig' },
+    privateKey,
     token: (claims = {}, header = {}) =>
       signedToken({ ...sessionClaims(issuer), ...claims }, { header: { kid, ...header }, key: privateKey }),
   }
@@ -69,5 +72,5 @@ export function strangerKey(): KeyObject {
 }
 
 export function publicPemOf(key: KeyObject): string {
-  return createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString()
+  return createPublicKey(key).export({ type: 'spki', format: 'pem' })
 }

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createServer, request as httpRequest, Agent, type RequestOptions } from 'node:http'
+import {
+  Agent,
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -285,7 +291,7 @@ describe('the service, sent what it does not expect', () => {
 async function send(url: string, options: RequestOptions): Promise<string> {
   const sent = httpRequest(`${url}/v1/auth/session`, { method: 'DELETE', ...options })
   sent.end()
-  const [response] = (await once(sent, 'response')) as [import('node:http').IncomingMessage]
+  const [response] = (await once(sent, 'response')) as [IncomingMessage]
   response.resume()
   await once(response, 'end')
   assert.equal(response.statusCode, 200)

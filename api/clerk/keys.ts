@@ -19,7 +19,7 @@ type OnFailure = ((error: unknown) => void) | undefined
 /** The keys in PEM form; which of them signed a token is found by trying. */
 export function pemKeys(pems: readonly string[], onFailure?: OnFailure): KeySource {
   let keys: KeyLookup | null = null
-  const imported: Promise<KeyLookup> = Promise.all(pems.map((pem) => importSPKI(pem, 'RS256'))).then(
+  const imported: Promise<KeyLookup> = Promise.all(pems.map(importPem)).then(
     (done) => (keys = done),
     (error: unknown) => {
       onFailure?.(error)
@@ -59,7 +59,7 @@ export function jwksKeys({ url, onFailure, elapsedMs = () => performance.now() }
 
   async function fetchOnce(): Promise<void> {
     try {
-      keys = await fetchKeys(url)
+      keys = await fetchKeys(url, onFailure)
       refreshedAt = elapsedMs()
       lastFailed = false
     } catch (error) {
@@ -101,27 +101,49 @@ export function jwksKeys({ url, onFailure, elapsedMs = () => performance.now() }
   }
 }
 
-async function fetchKeys(url: string): Promise<Map<string, CryptoKey>> {
+async function fetchKeys(url: string, onUnusable: OnFailure): Promise<Map<string, CryptoKey>> {
   const response = await fetch(url, {
     signal: AbortSignal.timeout(FETCH_TIMEOUT_MS),
     headers: { Accept: 'application/json' },
-    redirect: 'error',
+    // Not followed: below it is an answer other than 200. Workers have no `redirect: 'error'`.
+    redirect: 'manual',
   })
   if (!response.ok) {
     await response.body?.cancel()
     throw new Error(`${url} answered ${response.status}`)
   }
-  const keys = await importedKeys(await response.json())
+  const keys = await importedKeys(await response.json(), onUnusable)
   if (keys.size === 0) throw new Error(`${url} holds no RSA key for RS256`)
   return keys
 }
 
-async function importedKeys(jwks: unknown): Promise<Map<string, CryptoKey>> {
+/** A key that cannot be used is told of and left out (RFC 7517 §5); it does not cost us the others. */
+async function importedKeys(jwks: unknown, onUnusable: OnFailure): Promise<Map<string, CryptoKey>> {
   const listed = typeof jwks === 'object' && jwks !== null && 'keys' in jwks ? jwks.keys : null
   const keys = new Map<string, CryptoKey>()
-  for (const jwk of Array.isArray(listed) ? (listed as JWK[]) : []) {
-    if (jwk.kty !== 'RSA' || typeof jwk.kid !== 'string' || (jwk.alg ?? 'RS256') !== 'RS256') continue
-    keys.set(jwk.kid, (await importJWK(jwk, 'RS256')) as CryptoKey)
+  for (const jwk of Array.isArray(listed) ? (listed as (JWK | null)[]) : []) {
+    if (jwk?.kty !== 'RSA' || typeof jwk.kid !== 'string') continue
+    if ((jwk.alg ?? 'RS256') !== 'RS256' || (jwk.use ?? 'sig') !== 'sig') continue
+    try {
+      keys.set(jwk.kid, await importRsaJwk(jwk))
+    } catch (error) {
+      onUnusable?.(error)
+    }
   }
   return keys
+}
+
+async function importPem(pem: string): Promise<CryptoKey> {
+  return strongEnough(await importSPKI(pem, 'RS256'))
+}
+
+async function importRsaJwk({ kty, n, e }: JWK): Promise<CryptoKey> {
+  return strongEnough((await importJWK({ kty, n, e } as JWK, 'RS256')) as CryptoKey)
+}
+
+/** RFC 7518 §3.3: RS256 must not be used with a shorter key. */
+function strongEnough(key: CryptoKey): CryptoKey {
+  const { modulusLength } = key.algorithm as { modulusLength?: number }
+  if (modulusLength !== undefined && modulusLength >= 2048) return key
+  throw new TypeError(`A public key for RS256 has at least 2048 bits; this one has ${modulusLength}.`)
 }

@@ -1,0 +1,112 @@
+/**
+ * How single values of the configuration are written: strict parsers, whose messages quote what was given (never a
+ * secret) and say what to use instead.
+ */
+import { createPublicKey } from 'node:crypto'
+import { z } from 'zod'
+import { pemsOf } from './clerk/identify.ts'
+import type { ReaderKey } from './readers.ts'
+
+/** A switch, `on` or `off`. */
+export function onOff(preset: 'on' | 'off') {
+  return z
+    .enum(['on', 'off'], { error: (issue) => `${quoted(issue.input)} is neither on nor off.` })
+    .default(preset)
+    .transform((value) => value === 'on')
+}
+
+export function wholeNumber(preset: number, { min, max, what }: { min: number; max: number; what: string }) {
+  const error = (issue: { input?: unknown }) =>
+    `${quoted(issue.input)} is not ${what}; use a whole number from ${min} to ${max} (default ${preset}).`
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, { error })
+    .transform(Number)
+    .refine((value) => value >= min && value <= max, { error })
+    .default(preset)
+}
+
+/** Comma-separated; each part is parsed, and the first that cannot be is quoted. */
+export function list<T>(
+  parse: (part: string) => T | null,
+  expected: string,
+  secret: 'secret' | 'public' = 'public',
+) {
+  return z
+    .string()
+    .default('')
+    .transform((text, context): T[] => {
+      const parts = text
+        .split(',')
+        .map((part) => part.trim())
+        .filter((part) => part !== '')
+      return parts.map((part, at) => {
+        const value = parse(part)
+        if (value !== null) return value
+        const which = secret === 'secret' ? `Part ${at + 1}` : quoted(part)
+        context.addIssue({ code: 'custom', message: `${which} is not ${expected}.` })
+        return z.NEVER
+      })
+    })
+}
+
+export const httpsUrl = z.string().refine(isHttpsOrLoopback, {
+  error: (issue) => `${quoted(issue.input)} is not an https:// address (http:// is for loopback only).`,
+})
+
+export function isLoopbackHost(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
+}
+
+function isHttpsOrLoopback(text: string): boolean {
+  const url = URL.parse(text)
+  if (!url || url.username !== '' || url.password !== '') return false
+  return (
+    url.protocol === 'https:' ||
+    (url.protocol === 'http:' && isLoopbackHost(url.hostname.replace(/^\[|\]$/g, '')))
+  )
+}
+
+/** An origin as browsers send it: printing it again gives the same text. */
+export function parseOrigin(text: string): string | null {
+  return URL.parse(text)?.origin === text && text !== 'null' ? text : null
+}
+
+/** `file:data/trail.db` → `data/trail.db`; also `file:/srv/trail.db` and `file:///srv/trail.db`. */
+export function trailPathOf(url: string): string | null {
+  const path = /^file:(?:\/\/(?=\/))?([^?#]+)$/.exec(url)?.[1]
+  return path === undefined || path.startsWith('//') ? null : path
+}
+
+export function parseReaderKey(text: string): ReaderKey | null {
+  const [, name, secret] = /^([A-Za-z0-9_.-]{1,64}):([\x21-\x7e]{32,})$/.exec(text) ?? []
+  return name && secret ? { name, secret } : null
+}
+
+export function refuseBadPem(text: string, context: z.RefinementCtx): void {
+  const pems = pemsOf(text)
+  const message =
+    pems.length === 0
+      ? 'It holds no public key; copy Clerk’s “JWKS Public Key”, from -----BEGIN PUBLIC KEY----- to the end.'
+      : pems.length > 2
+        ? 'It holds more than two public keys; one is in use, a second while Clerk’s key rotates.'
+        : pems.some((pem) => !isRsaPublicKey(pem))
+          ? 'It holds a public key that is not RSA of at least 2048 bits; copy Clerk’s “JWKS Public Key” again.'
+          : null
+  if (message) context.addIssue({ code: 'custom', message })
+}
+
+function isRsaPublicKey(pem: string): boolean {
+  try {
+    const key = createPublicKey(pem)
+    return key.asymmetricKeyType === 'rsa' && (key.asymmetricKeyDetails?.modulusLength ?? 0) >= 2048
+  } catch (error) {
+    if (error instanceof Error && 'code' in error) return false
+    throw error
+  }
+}
+
+export function quoted(value: unknown): string {
+  const text = String(value)
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
+}
