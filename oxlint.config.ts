@@ -15,7 +15,7 @@ const toClerk: Wall = {
   message: 'Only api/clerk/ imports Clerk’s SDK and code for tokens.',
 }
 const toHttp: Wall = {
-  regex: '^(hono($|/)|@hono/|node:https?$)',
+  regex: '^(hono($|[/-])|@hono/|node:http)',
   message: 'trail/ and session-ends/ know no HTTP.',
 }
 const upwards: Wall = {
@@ -23,7 +23,11 @@ const upwards: Wall = {
   message: 'An arrow points the wrong way: cli, api/main → app → routes → session-ends → trail.',
 }
 const toSessionEnds: Wall = { regex: '/session-ends/', message: 'trail/ does not know its readers.' }
-const toStores: Wall = { regex: '/trail/stores/', message: 'Only api/main and cli/ choose a store.' }
+const toStores: Wall = { regex: '/stores/', message: 'Only api/main and cli/ choose a store.' }
+const toDatabase: Wall = {
+  regex: '^(node:sqlite|pg|kysely)($|/)',
+  message: 'SQL stays behind the store of trail/ and the views of session-ends/.',
+}
 const toClerkRoom: Wall = {
   regex: '/clerk/',
   message: 'Only index, hono, next and api/main join api/clerk to the routes.',
@@ -33,17 +37,31 @@ const toApp: Wall = {
   regex: '/(app|main|config|serve)\\.ts$',
   message: 'A route is handed what it needs by the app.',
 }
-const toSibling: Wall = { regex: '^\\./', message: 'Routes never import each other.' }
+const toSibling: Wall = { regex: '^\\./|/routes/', message: 'Routes never import each other.' }
 const toNode: Wall = { regex: '^node:', message: 'Rung 1 runs where there is no Node.' }
 const toMain: Wall = { regex: '/main\\.ts$', message: 'Nothing imports the composition root but cli/.' }
+const toEnvironment: Wall = { regex: '^node:process$', message: 'Only api/config.ts reads the environment.' }
 
 /** The files of rung 1 that lie among the service's own. */
 const rung1 = 'api/{caller,cors,logout-event,logout-log,logout-request,mount-logout,problem}.ts'
 const tests = ['**/*.test.ts', 'test/**/*.ts', 'trail/stores/conformance.ts']
 
-function room(files: string[], patterns: Wall[]) {
-  return { files, rules: { 'no-restricted-imports': ['error', { patterns }] as ['error', object] } }
+/** What Node has without an import, and a browser, a worker or an edge runtime has not. */
+const nodeGlobals = ['Buffer', 'process', 'global', 'setImmediate', 'clearImmediate', 'require'].map(
+  (name) => ({ name, message: toNode.message }),
+)
+
+function room(files: string[], walls: Wall[]) {
+  return walls.includes(toNode)
+    ? { files, rules: { ...imports(walls), 'no-restricted-globals': ['error', ...nodeGlobals] as Rule } }
+    : { files, rules: imports([...walls, toEnvironment]) }
 }
+
+function imports(patterns: Wall[]) {
+  return { 'no-restricted-imports': ['error', { patterns }] as Rule }
+}
+
+type Rule = ['error', ...object[]]
 
 export default defineConfig({
   plugins: ['typescript', 'unicorn', 'oxc', 'import', 'node', 'promise'],
@@ -56,7 +74,13 @@ export default defineConfig({
     'max-params': ['error', { max: 3 }],
     'import/no-cycle': 'error',
     'import/no-default-export': 'error',
-    'node/no-process-env': 'error',
+    'no-restricted-properties': [
+      'error',
+      { object: 'process', property: 'env', message: toEnvironment.message },
+      { object: 'globalThis', property: 'process', message: toEnvironment.message },
+    ],
+    // So that the walls know a module of Node by its name.
+    'unicorn/prefer-node-protocol': 'error',
     'typescript/no-explicit-any': 'error',
     'typescript/no-non-null-assertion': 'error',
     'typescript/no-floating-promises': ['error', { ignoreVoid: false }],
@@ -77,33 +101,44 @@ export default defineConfig({
   overrides: [
     // A later entry replaces an earlier one for the same file.
     room(['trail/**/*.ts'], [toClerk, toHttp, upwards, toSessionEnds]),
-    room(['trail/entry.ts'], [toClerk, toHttp, upwards, toSessionEnds, toNode]),
+    room(['trail/*.ts'], [toClerk, toHttp, upwards, toSessionEnds, toStores, toDatabase]),
+    room(['trail/entry.ts'], [toClerk, toHttp, upwards, toSessionEnds, toStores, toNode]),
     room(['session-ends/**/*.ts'], [toClerk, toHttp, upwards, toStores]),
-    room(['api/*.ts'], [toClerk, toClerkRoom, toStores, toMain]),
-    room([rung1], [toClerk, toClerkRoom, toStores, toMain, toNode]),
-    room(['api/config.ts'], [toClerk, toStores, toRoutes, toMain]),
-    room(['api/main.ts'], [toClerk]),
-    room(['api/routes/**/*.ts'], [toClerk, toClerkRoom, toStores, toApp, toSibling, toNode]),
-    room(['api/clerk/**/*.ts'], [toStores, toRoutes, toApp, toNode]),
+    room(['api/*.ts'], [toClerk, toClerkRoom, toStores, toDatabase, upwards, toMain]),
+    room([rung1], [toClerk, toClerkRoom, toStores, toDatabase, upwards, toMain, toNode]),
+    room(
+      ['api/config.ts', 'api/config-values.ts'],
+      [toClerk, toStores, toDatabase, toRoutes, upwards, toMain],
+    ),
+    room(['api/main.ts'], [toClerk, toDatabase, upwards]),
+    room(['api/routes/**/*.ts'], [toClerk, toClerkRoom, toStores, toApp, toSibling, upwards, toNode]),
+    room(['api/clerk/**/*.ts'], [toStores, toRoutes, toApp, upwards, toNode]),
     room(['index.ts', 'hono.ts', 'next.ts'], [toClerk, toStores, toMain, toNode]),
-    room(['cli/**/*.ts'], [toClerk, toClerkRoom]),
+    room(['cli/**/*.ts'], [toClerk, toClerkRoom, toDatabase]),
     {
       files: ['api/config.ts'],
-      rules: { 'node/no-process-env': 'off' },
+      rules: { 'no-restricted-properties': 'off' },
     },
     { files: ['*.config.ts'], rules: { 'import/no-default-export': 'off' } },
     {
       files: tests,
       rules: {
         'no-restricted-imports': 'off',
-        'node/no-process-env': 'off',
+        'no-restricted-globals': 'off',
+        'no-restricted-properties': 'off',
+        // A helper of one test stands in that test, where its reader is.
+        'unicorn/consistent-function-scoping': 'off',
         // `describe` and `it` return promises that the runner awaits.
         'typescript/no-floating-promises': [
           'error',
           {
             ignoreVoid: false,
             allowForKnownSafeCalls: [
-              { from: 'package', package: 'node:test', name: ['describe', 'it', 'test', 'before', 'after'] },
+              {
+                from: 'package',
+                package: 'node:test',
+                name: ['describe', 'it', 'test', 'before', 'after', 'beforeEach', 'afterEach'],
+              },
             ],
           },
         ],

@@ -66,7 +66,7 @@ export class Trail {
   #waiting: Waiting[] = []
   #inFlight = 0
   #timer: ReturnType<typeof setTimeout> | null = null
-  #closing = false
+  #closing: Promise<void> | null = null
   #drained: (() => void) | null = null
 
   constructor(options: TrailOptions) {
@@ -104,8 +104,11 @@ export class Trail {
   }
 
   /** Refuses what comes from now on, waits until all that was accepted is committed or failed, closes the store. */
-  async close(): Promise<void> {
-    this.#closing = true
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
     if (this.#waiting.length > 0) await new Promise<void>((resolve) => (this.#drained = resolve))
     await this.#store.close()
   }

@@ -10,7 +10,7 @@ import { dirname, resolve } from 'node:path'
 import { backup } from 'node:sqlite'
 import { TrailError } from '../error.ts'
 import type { TrailHead } from '../store.ts'
-import { openForReading, readTrailRow } from './sqlite-schema.ts'
+import { openForReading, readTrailRow, withErrorsNamed } from './sqlite-schema.ts'
 
 export interface Backup {
   /** Of the copy, read back from it. */
@@ -31,7 +31,7 @@ export async function backupTrail(from: string, to: string): Promise<Backup> {
   }
   try {
     await copy(from, partial)
-    const head = checkedHead(partial)
+    const head = withErrorsNamed(from, 'read', () => checkedHead(partial))
     const { size } = statSync(partial)
     await sync(partial)
     await nameForGood(partial, target)
@@ -41,11 +41,13 @@ export async function backupTrail(from: string, to: string): Promise<Backup> {
     const message = cause instanceof Error ? cause.message : String(cause)
     throw new TrailError('trail-unwritable', `${to} could not be written: ${message}.`, { cause })
   } finally {
-    rmSync(partial, { force: true })
+    // With what SQLite leaves beside it after it was read.
+    for (const end of ['', '-wal', '-shm']) rmSync(partial + end, { force: true })
   }
 }
 
-const EVERY_PAGE = -1
+/** More than a file can have; Node takes no -1 here. */
+const EVERY_PAGE = 0x7fff_ffff
 
 async function copy(from: string, to: string): Promise<void> {
   const source = openForReading(from)

@@ -15,7 +15,7 @@ const BUSY = 5
 /** @throws {TrailError} `trail-locked` when another process holds it. */
 export function holdLock(path: string): Disposable {
   const lockPath = `${path}.lock`
-  return withErrorsNamed(lockPath, () => {
+  return withErrorsNamed(lockPath, 'write', () => {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     const db = new DatabaseSync(lockPath)
     try {

@@ -44,18 +44,33 @@ export interface TrailRow extends TrailHead {
   trailKey: Uint8Array
 }
 
+/** A trail that was open once, and the file that held it. */
+export interface KnownTrail {
+  trailId: string
+  /** As `fileIdentity` says. */
+  identity: string
+}
+
 /**
- * Opens the file for writing, creates or migrates it, and checks that it is this issuer's trail.
+ * Opens the file for writing, creates or migrates it, and checks that it is this issuer's trail. When a known trail
+ * must be there, nothing is created, migrated or cleared away in its place.
  * @throws {TrailError} when the file is not a trail, not ours, newer than this program, or cannot be written.
  */
-export function openForWriting(path: string, issuer: string): { db: DatabaseSync; row: TrailRow } {
-  return withErrorsNamed(path, () => {
+export function openForWriting(
+  path: string,
+  issuer: string,
+  known: KnownTrail | null,
+): { db: DatabaseSync; row: TrailRow } {
+  return withErrorsNamed(path, 'write', () => {
     refuseWhatIsNoFile(path)
+    // Before it is opened: SQLite removes the write-ahead log that it finds beside an empty file.
+    if (known && fileIdentity(path) !== known.identity) throw replaced(path)
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     const db = new DatabaseSync(path, { timeout: 5000 })
     try {
       // Recognised before the first pragma that writes: a foreign file is left as it was found.
       const found = foundVersion(db, path)
+      if (known && (found === 0 || readTrailRow(db).trailId !== known.trailId)) throw replaced(path)
       db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON')
       db.exec('PRAGMA journal_size_limit = 67108864')
       migrate(db, found, issuer)
@@ -72,7 +87,7 @@ export function openForWriting(path: string, issuer: string): { db: DatabaseSync
  * @throws {TrailError} when there is no such trail, or its version is not this program's.
  */
 export function openForReading(path: string): DatabaseSync {
-  return withErrorsNamed(path, () => {
+  return withErrorsNamed(path, 'read', () => {
     refuseWhatIsNoFile(path)
     if (!statSync(path, { throwIfNoEntry: false })) {
       throw new TrailError('trail-unreadable', `There is no trail at ${path}; check DATABASE_URL.`)
@@ -111,6 +126,13 @@ export function fileIdentity(path: string): string {
   return found ? `${found.dev}:${found.ino}` : 'missing'
 }
 
+export function replaced(path: string): TrailError {
+  return new TrailError(
+    'trail-replaced',
+    `${path} was deleted or replaced while the service runs; put the file back and restart the service.`,
+  )
+}
+
 function refuseWhatIsNoFile(path: string): void {
   const found = statSync(path, { throwIfNoEntry: false })
   if (found && !found.isFile()) {
@@ -120,9 +142,11 @@ function refuseWhatIsNoFile(path: string): void {
 
 /** 0 for an empty database. */
 function foundVersion(db: DatabaseSync, path: string): number {
-  const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all()
-  if (tables.length === 0) return 0
-  if (!tables.some((table) => table['name'] === 'trail')) {
+  const table = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").get()
+  if (!table) return 0
+  // By its columns too: another program may well have a table of that name.
+  const ours = db.prepare("SELECT name FROM pragma_table_info('trail') WHERE name = 'trail_key'").get()
+  if (!ours) {
     throw new TrailError('trail-foreign', `${path} is a database of another program; choose another file.`)
   }
   const version = readTrailRow(db).schemaVersion
@@ -175,33 +199,39 @@ const NOT_A_DATABASE = 26
 const CORRUPT = 11
 const FULL = 13
 
+type Use = 'read' | 'write'
+
 /** Runs SQLite and names what went wrong, so that a person knows what to do. */
-export function withErrorsNamed<T>(path: string, run: () => T): T {
+export function withErrorsNamed<T>(path: string, use: Use, run: () => T): T {
   try {
     return run()
   } catch (cause) {
     if (sqliteCode(cause) === null && !isSystemError(cause)) throw cause
-    throw namedError(path, cause)
+    throw namedError(path, use, cause)
   }
 }
 
-function namedError(path: string, cause: unknown): TrailError {
+function namedError(path: string, use: Use, cause: unknown): TrailError {
   const code = sqliteCode(cause)
   if (code === NOT_A_DATABASE || code === CORRUPT) {
     const message = `${path} is damaged or not an SQLite database (${messageOf(cause)}); restore a backup.`
     return new TrailError('trail-corrupt', message, { cause })
   }
-  const why = code === FULL ? 'the disk is full' : (accessProblem(path) ?? messageOf(cause))
-  return new TrailError('trail-unwritable', `${path} cannot be written: ${why}.`, { cause })
+  const why = code === FULL ? 'the disk is full' : (accessProblem(path, use) ?? messageOf(cause))
+  return use === 'write'
+    ? new TrailError('trail-unwritable', `${path} cannot be written: ${why}.`, { cause })
+    : new TrailError('trail-unreadable', `${path} cannot be read: ${why}.`, { cause })
 }
 
-function accessProblem(path: string): string | null {
-  for (const place of [dirname(path), path]) {
+/** Readers write too, to the index of the write-ahead log: the folder has to let them. */
+function accessProblem(path: string, use: Use): string | null {
+  const needs = { [path]: use === 'write' ? constants.W_OK : constants.R_OK, [dirname(path)]: constants.W_OK }
+  for (const [place, need] of Object.entries(needs)) {
     try {
-      accessSync(place, constants.W_OK)
+      accessSync(place, need)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue
-      return `no permission to write to ${place}`
+      return `no permission to ${need === constants.W_OK ? 'write to' : 'read'} ${place}`
     }
   }
   return null

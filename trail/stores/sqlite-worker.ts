@@ -36,6 +36,8 @@ function answer(request: WriterRequest): WriterReply {
 function perform(request: WriterRequest): TrailHead | AppendResult[] | null {
   if (request.do === 'open') {
     writer = new SqliteWriter(workerData as WriterOptions)
+    // SQLite opens a file without write permission all the same, to read.
+    writer.check()
     return writer.head()
   }
   if (!writer) throw new TrailError('trail-unavailable', 'The trail is not open.')

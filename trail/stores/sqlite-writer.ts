@@ -4,15 +4,22 @@
 import { createHmac } from 'node:crypto'
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import { columns, type Entry, type Report } from '../entry.ts'
-import { TrailError } from '../error.ts'
 import type { AppendResult, TrailHead } from '../store.ts'
-import { fileIdentity, openForWriting, readTrailRow, sqliteCode, withErrorsNamed } from './sqlite-schema.ts'
+import {
+  fileIdentity,
+  openForWriting,
+  readTrailRow,
+  replaced,
+  sqliteCode,
+  withErrorsNamed,
+  type KnownTrail,
+} from './sqlite-schema.ts'
 
 export interface WriterOptions {
   path: string
   issuer: string
   /** After a restart of the thread: the trail that must still be there. Null at the first start. */
-  expectedTrailId: string | null
+  known: KnownTrail | null
 }
 
 const DAY_MS = 86_400_000
@@ -31,13 +38,8 @@ export class SqliteWriter {
   readonly #insertEntry
   readonly #setNextIndex
 
-  constructor({ path, issuer, expectedTrailId }: WriterOptions) {
-    if (expectedTrailId !== null && fileIdentity(path) === 'missing') throw replaced(path)
-    const { db, row } = openForWriting(path, issuer)
-    if (expectedTrailId !== null && row.trailId !== expectedTrailId) {
-      db.close()
-      throw replaced(path)
-    }
+  constructor({ path, issuer, known }: WriterOptions) {
+    const { db, row } = openForWriting(path, issuer, known)
     this.#db = db
     this.#path = path
     this.#identity = fileIdentity(path)
@@ -69,7 +71,12 @@ export class SqliteWriter {
 
   /** Writes the trail row as it is and syncs it: fails exactly when an append would. */
   check(): void {
-    this.#transaction(() => this.#setNextIndex.run(readTrailRow(this.#db).nextIndex))
+    this.#transaction(() => {
+      const { nextIndex } = readTrailRow(this.#db)
+      // There and back: SQLite writes nothing for an update that changes nothing.
+      this.#setNextIndex.run(nextIndex + 1)
+      this.#setNextIndex.run(nextIndex)
+    })
   }
 
   close(): void {
@@ -92,7 +99,7 @@ export class SqliteWriter {
   }
 
   #transaction<T>(run: () => T): T {
-    return withErrorsNamed(this.#path, () => {
+    return withErrorsNamed(this.#path, 'write', () => {
       this.#db.exec('BEGIN IMMEDIATE')
       try {
         const value = run()
@@ -136,11 +143,4 @@ function isAboutTheRow(error: unknown): error is Error {
 
 function isBindError(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ERR_INVALID_ARG_TYPE'
-}
-
-function replaced(path: string): TrailError {
-  return new TrailError(
-    'trail-replaced',
-    `${path} was deleted or replaced while the service runs; put the file back and restart the service.`,
-  )
 }

@@ -13,7 +13,7 @@ import type { Entry, Report } from '../entry.ts'
 import { TrailError } from '../error.ts'
 import type { AppendResult, TrailHead, TrailStore } from '../store.ts'
 import { holdLock } from './sqlite-lock.ts'
-import { openForReading } from './sqlite-schema.ts'
+import { fileIdentity, openForReading, withErrorsNamed, type KnownTrail } from './sqlite-schema.ts'
 import type { WriterReply, WriterRequest } from './sqlite-worker.ts'
 import type { WriterOptions } from './sqlite-writer.ts'
 
@@ -50,6 +50,8 @@ interface Waiting {
 interface Thread {
   worker: Worker
   owed: Waiting[]
+  /** Why it ended: it answers nothing more. */
+  ended: TrailError | null
   /** ms on the monotonic clock. */
   startedAt: number
   opened: boolean
@@ -61,9 +63,9 @@ class SqliteStore implements TrailStore {
   readonly #options: SqliteStoreOptions
   readonly #lock: Disposable
   #thread: Promise<Thread>
-  #trailId: string | null = null
+  #known: KnownTrail | null = null
   #reading: DatabaseSync | null = null
-  #closed = false
+  readonly #closing = new AbortController()
 
   constructor(options: SqliteStoreOptions, lock: Disposable) {
     this.#options = options
@@ -77,10 +79,13 @@ class SqliteStore implements TrailStore {
 
   async read(after: number, limit: number): Promise<Entry[]> {
     if (this.#closed) throw closed()
-    this.#reading ??= openForReading(this.#options.path)
-    const select = this.#reading.prepare('SELECT * FROM entries WHERE "index" > ? ORDER BY "index" LIMIT ?')
+    const { path } = this.#options
+    const reading = (this.#reading ??= openForReading(path))
+    const rows = withErrorsNamed(path, 'read', () =>
+      reading.prepare('SELECT * FROM entries WHERE "index" > ? ORDER BY "index" LIMIT ?').all(after, limit),
+    )
     // Copied: SQLite's rows have no prototype, which comparisons and spreads elsewhere trip over.
-    return select.all(after, limit).map((row) => ({ ...row }) as unknown as Entry)
+    return rows.map((row) => ({ ...row }) as unknown as Entry)
   }
 
   async head(): Promise<TrailHead> {
@@ -93,14 +98,19 @@ class SqliteStore implements TrailStore {
 
   async close(): Promise<void> {
     if (this.#closed) return
-    this.#closed = true
+    this.#closing.abort()
     const thread = await this.#thread.catch(() => null)
     if (thread) {
-      await this.#send(thread, { do: 'close' })
+      // A thread that dies meanwhile has told those it owed; there is nothing left of it to close.
+      await Promise.allSettled([this.#send(thread, { do: 'close' })])
       await thread.worker.terminate()
     }
     this.#reading?.close()
     this.#lock[Symbol.dispose]()
+  }
+
+  get #closed(): boolean {
+    return this.#closing.signal.aborted
   }
 
   async #ask(request: WriterRequest): Promise<unknown> {
@@ -110,17 +120,19 @@ class SqliteStore implements TrailStore {
     return reply.value
   }
 
-  #send({ worker, owed }: Thread, request: WriterRequest): Promise<WriterReply> {
+  #send({ worker, owed, ended }: Thread, request: WriterRequest): Promise<WriterReply> {
+    if (ended) return Promise.reject(ended)
     return new Promise((resolve, reject) => {
-      owed.push({ resolve, reject })
+      // First: what cannot be sent throws, and is owed no reply.
       worker.postMessage(request)
+      owed.push({ resolve, reject })
     })
   }
 
   async #start(): Promise<Thread> {
     const { path, issuer, startWorker = startSqliteWorker } = this.#options
-    const worker = startWorker({ path, issuer, expectedTrailId: this.#trailId })
-    const thread: Thread = { worker, owed: [], startedAt: performance.now(), opened: false }
+    const worker = startWorker({ path, issuer, known: this.#known })
+    const thread: Thread = { worker, owed: [], ended: null, startedAt: performance.now(), opened: false }
     worker.on('message', (reply: WriterReply) => thread.owed.shift()?.resolve(reply))
     let cause: unknown
     worker.on('error', (error) => (cause = error))
@@ -128,7 +140,7 @@ class SqliteStore implements TrailStore {
     const reply = await this.#send(thread, { do: 'open' })
     if (reply.ok) {
       thread.opened = true
-      this.#trailId = (reply.value as TrailHead).trailId
+      this.#known ??= { trailId: (reply.value as TrailHead).trailId, identity: fileIdentity(path) }
       return thread
     }
     await worker.terminate()
@@ -137,9 +149,10 @@ class SqliteStore implements TrailStore {
 
   #ended(thread: Thread, cause: unknown): void {
     const error = new TrailError('trail-unavailable', 'The writing thread ended unexpectedly.', { cause })
+    thread.ended = error
     for (const waiting of thread.owed.splice(0)) waiting.reject(error)
     // Before the first opening the caller hears of it and decides.
-    if (this.#closed || this.#trailId === null) return
+    if (this.#closed || this.#known === null) return
     if (thread.opened) this.#options.onRestart?.(cause)
     this.#thread = this.#restart(thread.startedAt + RESTART_INTERVAL_MS - performance.now())
     // Whoever asks next awaits it and is told; until then a failure is nobody's unhandled rejection.
@@ -148,8 +161,11 @@ class SqliteStore implements TrailStore {
 
   /** At once after a long life; a thread that keeps dying is started at most once a second. */
   async #restart(delayMs: number): Promise<Thread> {
-    await sleep(Math.max(delayMs, 0), undefined, { ref: false })
-    if (this.#closed) throw closed()
+    try {
+      await sleep(Math.max(delayMs, 0), undefined, { signal: this.#closing.signal })
+    } catch (cause) {
+      throw closed(cause)
+    }
     return this.#start()
   }
 }
@@ -160,8 +176,8 @@ function startSqliteWorker(options: WriterOptions): Worker {
   return new Worker(new URL(file, import.meta.url), { workerData: options })
 }
 
-function closed(): TrailError {
-  return new TrailError('trail-closed', 'The trail is closed.')
+function closed(cause?: unknown): TrailError {
+  return new TrailError('trail-closed', 'The trail is closed.', { cause })
 }
 
 function ignoredUntilAsked(): void {
