@@ -415,6 +415,18 @@ describe('a store that fails', () => {
     assert.equal(await trail.append(logout(3)), 'durable')
   })
 
+  it('makes the check reject when the store does not answer in time', async () => {
+    const store = new MemoryStore()
+    store.held = true
+    const trail = new Trail({ store, now: () => NOON, confirmWithinMs: 10 })
+
+    await assert.rejects(trail.check(), {
+      code: 'trail-unavailable',
+      message: 'The store did not answer within 0.01 s.',
+    })
+    store.commit()
+  })
+
   it('makes the check reject', async () => {
     const { store, trail } = heldTrail()
     const checked = trail.check()

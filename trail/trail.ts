@@ -6,6 +6,7 @@
  */
 import assert from 'node:assert/strict'
 import type { Report } from './entry.ts'
+import { TrailError } from './error.ts'
 import type { AppendResult, TrailStore } from './store.ts'
 
 /**
@@ -98,9 +99,19 @@ export class Trail {
     })
   }
 
-  /** Fulfils only when an append would be durable now. @throws {TrailError} with what is wrong. */
-  check(): Promise<void> {
-    return this.#store.check()
+  /** Fulfils only when an append would be durable now. @throws {TrailError} with what is wrong, in bounded time. */
+  async check(): Promise<void> {
+    const late = Promise.withResolvers<never>()
+    const seconds = this.#confirmWithinMs / 1000
+    const timer = setTimeout(
+      () => late.reject(new TrailError('trail-unavailable', `The store did not answer within ${seconds} s.`)),
+      this.#confirmWithinMs,
+    )
+    try {
+      await Promise.race([this.#store.check(), late.promise])
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   /** Refuses what comes from now on, waits until all that was accepted is committed or failed, closes the store. */

@@ -126,6 +126,7 @@ export function fileIdentity(path: string): string {
   return found ? `${found.dev}:${found.ino}` : 'missing'
 }
 
+/** The path no longer leads to the file that was opened. */
 export function replaced(path: string): TrailError {
   return new TrailError(
     'trail-replaced',
