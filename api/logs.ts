@@ -4,7 +4,10 @@
  * Writing never waits. What cannot be written at once is kept, up to a bound; beyond it lines are dropped and
  * counted. An output that is gone (a closed pipe) costs the lines, never the service.
  */
+import { once } from 'node:events'
+import { writeSync } from 'node:fs'
 import { pino, type Logger } from 'pino'
+import sonicBoom from 'sonic-boom'
 import type { LogLevel } from './config.ts'
 
 export interface Logs {
@@ -12,19 +15,29 @@ export interface Logs {
   logger: Logger
   /** Writes one object as one line, whatever the level. */
   writeLine: (line: object) => void
+  /** Writes text for a person. */
+  print: (text: string) => void
   /** How many lines could not be written since the start. */
   dropped: () => number
-  /** Writes what is kept, waiting for it; for the end of the process. */
-  flush: () => void
+  /** Says this at once, before what is kept; for a process that ends in the next instant. */
+  lastWords: (message: string) => void
+  /** Says this, and waits until all that is kept is written, or for a second. */
+  close: (message: string) => Promise<void>
 }
 
 const KEPT_BYTES = 4 * 1024 * 1024
+const CLOSE_TIMEOUT_MS = 1000
 
 export function openLogs(level: LogLevel, fileDescriptor = 1): Logs {
-  const output = pino.destination({ dest: fileDescriptor, sync: false, maxLength: KEPT_BYTES })
+  const output = new sonicBoom.SonicBoom({ fd: fileDescriptor, sync: false, maxLength: KEPT_BYTES })
   let dropped = 0
-  output.on('drop', () => (dropped += 1))
-  output.on('error', () => (dropped += 1))
+  const countDropped = () => {
+    dropped += 1
+  }
+  output.on('drop', countDropped)
+  output.on('error', countDropped)
+  const write = (text: string) => void output.write(text)
+  // Handed a function, not the output itself: pino would flush it synchronously, which on a closed pipe never ends.
   const logger = pino(
     {
       level,
@@ -32,12 +45,33 @@ export function openLogs(level: LogLevel, fileDescriptor = 1): Logs {
       timestamp: () => `,"timestamp":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
-    output,
+    { write },
   )
+
+  function lastWords(message: string): void {
+    const line = { level: 'error', timestamp: new Date().toISOString(), msg: message }
+    try {
+      writeSync(fileDescriptor, `${JSON.stringify(line)}\n`)
+    } catch {
+      countDropped()
+    }
+  }
+
+  async function close(message: string): Promise<void> {
+    const written = Promise.race([
+      once(output, 'drain'),
+      new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT_MS)),
+    ])
+    logger.info(message)
+    await written.catch(countDropped)
+  }
+
   return {
     logger,
-    writeLine: (line) => void output.write(`${JSON.stringify(line)}\n`),
+    writeLine: (line) => write(`${JSON.stringify(line)}\n`),
+    print: (text) => write(`${text}\n`),
     dropped: () => dropped,
-    flush: () => output.flushSync(),
+    lastWords,
+    close,
   }
 }

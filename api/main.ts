@@ -23,22 +23,21 @@ const DRAIN_TIMEOUT_MS = 10_000
 
 /** Runs the service until a signal. What keeps it from starting is one plain message and exit code 1. */
 export async function main(): Promise<void> {
-  // What the service writes names people: its files are for its own user only.
-  process.umask(0o077)
   try {
     const config = readConfig()
     const logs = openLogs(config.logLevel)
     const service = await startService(config, logs)
-    closeWithGrace(
-      { delay: DRAIN_TIMEOUT_MS, logger: false, ...lastWords(logs) },
-      async ({ signal, err }) => {
-        if (err) logs.logger.fatal({ err }, 'stopping after an error that nobody expected')
-        else logs.logger.info({ signal }, 'stopping: no new requests; what was accepted is recorded first')
-        await service.close()
-        logs.logger.info('stopped')
-        logs.flush()
-      },
-    )
+    const endings = {
+      onSecondSignal: () => logs.lastWords('second signal: ending at once'),
+      onTimeout: () =>
+        logs.lastWords(`not everything was recorded within ${DRAIN_TIMEOUT_MS / 1000} s: ending`),
+    }
+    closeWithGrace({ delay: DRAIN_TIMEOUT_MS, logger: false, ...endings }, async ({ signal, err }) => {
+      if (err) logs.logger.fatal({ err }, 'stopping after an error that nobody expected')
+      else logs.logger.info({ signal }, 'stopping: no new requests; what was accepted is recorded first')
+      await service.close()
+      await logs.close('stopped')
+    })
   } catch (error) {
     if (!(error instanceof ConfigError || error instanceof TrailError || error instanceof ListenError))
       throw error
@@ -46,17 +45,6 @@ export async function main(): Promise<void> {
       error instanceof TrailError ? `DATABASE_URL: ${error.message} (${error.code})` : error.message,
     )
     process.exitCode = 1
-  }
-}
-
-function lastWords(logs: Logs) {
-  const say = (message: string) => {
-    logs.logger.error(message)
-    logs.flush()
-  }
-  return {
-    onSecondSignal: () => say('second signal: ending at once'),
-    onTimeout: () => say(`not everything could be recorded within ${DRAIN_TIMEOUT_MS / 1000} s: ending`),
   }
 }
 
@@ -196,9 +184,9 @@ function keepKeysFresh({ keys }: Clerk): NodeJS.Timeout {
   return setInterval(keys.keepFresh, FRESHNESS_INTERVAL_MS).unref()
 }
 
-function announce(config: Config, url: string, { logger }: Logs): void {
+function announce(config: Config, url: string, { logger, print }: Logs): void {
   logger.info({ url, trail: config.trailPath }, `listening on ${url}`)
-  if (!config.clerk) console.log(developmentBanner(url, config))
+  if (!config.clerk) print(developmentBanner(url, config))
   else if (config.clerk.authorizedParties.length === 0) {
     logger.warn(
       'CLERK_AUTHORIZED_PARTIES is empty: tokens made for any origin of this Clerk instance are accepted',

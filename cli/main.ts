@@ -6,6 +6,8 @@ import { backupCommand } from './backup.ts'
 import { loadEnvFile } from './env-file.ts'
 import { startCommand } from './start.ts'
 
+// What is written here names people: the files are for their own user only.
+process.umask(0o077)
 loadEnvFile()
 
 await runMain(

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import {
@@ -160,6 +161,22 @@ describe('the service, told to stop', () => {
 
     assert.equal(await service.ended, 1)
     assert.match(service.lines.at(-1) ?? '', /second signal/)
+  })
+
+  it('hears the signal that npm was sent', async () => {
+    const folder = temporaryFolder()
+    const npm = spawn('npm', ['start'], {
+      cwd: join(import.meta.dirname, '..'),
+      env: { PATH: process.env['PATH'], PORT: '0', DATABASE_URL: `file:${folder}/trail.db` },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
+    const done = finished(npm)
+    while (!/API reference/.test(String(await once(npm.stdout, 'data')))) continue
+
+    npm.kill('SIGTERM')
+
+    assert.match((await done).stdout, /"msg":"stopped"/)
+    rmSync(folder, { recursive: true })
   })
 
   it('has lost nothing after kill -9, and starts again without help', async () => {

@@ -31,7 +31,7 @@ export async function backupTrail(from: string, to: string): Promise<Backup> {
   }
   try {
     await copy(from, partial)
-    const head = withErrorsNamed(from, 'read', () => checkedHead(partial))
+    const head = withErrorsNamed(from, 'read', () => checkedHead(partial, from))
     const { size } = statSync(partial)
     await sync(partial)
     await nameForGood(partial, target)
@@ -59,13 +59,23 @@ async function copy(from: string, to: string): Promise<void> {
 }
 
 /** Opens the copy as a restore would. */
-function checkedHead(path: string): TrailHead {
+function checkedHead(path: string, from: string): TrailHead {
   const db = openForReading(path)
   try {
+    const damage = db.prepare('PRAGMA quick_check(1)').get()?.['quick_check']
+    if (damage !== 'ok') {
+      throw new TrailError(
+        'trail-corrupt',
+        `${from} is damaged (${String(damage)}); restore an earlier backup.`,
+      )
+    }
     const { trailKey: _, ...head } = readTrailRow(db)
     const entries = Number(db.prepare('SELECT count(*) AS entries FROM entries').get()?.['entries'])
     if (entries !== head.nextIndex) {
-      throw new TrailError('trail-corrupt', `The copy holds ${entries} entries of ${head.nextIndex}.`)
+      throw new TrailError(
+        'trail-corrupt',
+        `${from} holds ${entries} entries of ${head.nextIndex}; restore an earlier backup.`,
+      )
     }
     return head
   } finally {

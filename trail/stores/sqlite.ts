@@ -5,6 +5,7 @@
  * one. A trail that is no longer the file it was is not replaced by an empty one: the store stays unavailable and
  * tries again once a second.
  */
+import { existsSync, realpathSync } from 'node:fs'
 import { extname, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DatabaseSync } from 'node:sqlite'
@@ -29,7 +30,7 @@ export interface SqliteStoreOptions {
 
 /** Opens or creates the trail. @throws {TrailError} when it cannot be this service's trail. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<TrailStore> {
-  const path = resolve(options.path)
+  const path = realPath(options.path)
   const lock = holdLock(path)
   const store = new SqliteStore({ ...options, path }, lock)
   try {
@@ -39,6 +40,11 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<Trai
     await store.close()
     throw error
   }
+}
+
+/** Where the path leads, links followed: one trail under two names is still one trail with one lock. */
+function realPath(path: string): string {
+  return existsSync(path) ? realpathSync(path) : resolve(path)
 }
 
 interface Waiting {
