@@ -28,8 +28,11 @@ const URL_OF_SERVICE = /http:\/\/localhost:\d+/
 
 const MAIN = join(import.meta.dirname, '../cli/main.ts')
 
+/** A new folder, which is gone when the tests of this process have ended. */
 export function temporaryFolder(): string {
-  return mkdtempSync(join(tmpdir(), 'logout-trail-'))
+  const folder = mkdtempSync(join(tmpdir(), 'logout-trail-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  return folder
 }
 
 /** Runs a command of the CLI with nothing in its environment but `env`. */
