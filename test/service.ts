@@ -31,9 +31,14 @@ const MAIN = join(import.meta.dirname, '../cli/main.ts')
 /** A new folder, which is gone when the tests of this process have ended. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'logout-trail-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  folders.push(folder)
   return folder
 }
+
+const folders: string[] = []
+process.once('exit', () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true })
+})
 
 /** Runs a command of the CLI with nothing in its environment but `env`. */
 export function runCli(
