@@ -185,7 +185,7 @@ describe('a call that nobody answers', () => {
 
     const response = await service.app.request('/livez', { method: 'POST' })
 
-    assert.equal(response.headers.get('allow'), 'GET')
+    assert.equal(response.headers.get('allow'), 'GET, HEAD')
     assert.equal(await codeOf(response), 'method-not-allowed')
   })
 

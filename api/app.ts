@@ -177,6 +177,7 @@ function methodsOrNothing(app: Hono, c: Context): Response {
     app.routes.filter((route) => route.path === c.req.path).map((route) => route.method),
   )
   if (methods.size === 0) return problem('not-found', 'There is nothing here; /docs lists what there is.')
+  if (methods.has('GET')) methods.add('HEAD')
   const allowed = [...methods].join(', ')
   return problem('method-not-allowed', `Use ${allowed}.`, { Allow: allowed })
 }

@@ -59,7 +59,7 @@ describe('parseRange', () => {
   it('reads addresses and ranges, and nothing else', () => {
     for (const text of ['10.0.0.0/8', '::1', '192.0.2.1', '2001:db8::/32'])
       assert.notEqual(parseRange(text), null)
-    for (const text of ['', 'localhost', '10.0.0.0/33', '10.0.0.0/8/8', 'any'])
+    for (const text of ['', 'localhost', '10.0.0.0/33', '10.0.0.0/8/8', 'any', '10', '10/8', '0x7f.1'])
       assert.equal(parseRange(text), null)
   })
 })

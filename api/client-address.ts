@@ -15,10 +15,11 @@ export interface AddressRules {
 
 /** Reads `10.0.0.0/8`, `::1`, …; null when it is neither an address nor a range. */
 export function parseRange(text: string): AddressRange | null {
-  if (ipaddr.isValidCIDR(text)) return ipaddr.parseCIDR(text)
-  if (!ipaddr.isValid(text)) return null
-  const address = ipaddr.process(text)
-  return [address, address.kind() === 'ipv4' ? 32 : 128]
+  const [network = '', bits, ...more] = text.split('/')
+  const address = parse(network)
+  if (!address || more.length > 0) return null
+  if (bits === undefined) return [address, address.kind() === 'ipv4' ? 32 : 128]
+  return ipaddr.isValidCIDR(text) ? ipaddr.parseCIDR(text) : null
 }
 
 /**

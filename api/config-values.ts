@@ -6,6 +6,7 @@ import { createPublicKey } from 'node:crypto'
 import { z } from 'zod'
 import { pemsOf } from './clerk/identify.ts'
 import type { ReaderKey } from './readers.ts'
+import { isHttpsOrLoopback, isOrigin } from './urls.ts'
 
 /** A switch, `on` or `off`. */
 export function onOff(preset: 'on' | 'off') {
@@ -54,22 +55,8 @@ export const httpsUrl = z.string().refine(isHttpsOrLoopback, {
   error: (issue) => `${quoted(issue.input)} is not an https:// address (http:// is for loopback only).`,
 })
 
-export function isLoopbackHost(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
-}
-
-function isHttpsOrLoopback(text: string): boolean {
-  const url = URL.parse(text)
-  if (!url || url.username !== '' || url.password !== '') return false
-  return (
-    url.protocol === 'https:' ||
-    (url.protocol === 'http:' && isLoopbackHost(url.hostname.replace(/^\[|\]$/g, '')))
-  )
-}
-
-/** An origin as browsers send it: printing it again gives the same text. */
 export function parseOrigin(text: string): string | null {
-  return URL.parse(text)?.origin === text && text !== 'null' ? text : null
+  return isOrigin(text) ? text : null
 }
 
 /** `file:data/trail.db` → `data/trail.db`; also `file:/srv/trail.db` and `file:///srv/trail.db`. */

@@ -8,7 +8,6 @@ import { frontendApiOf } from './clerk/publishable-key.ts'
 import { ipPolicies, parseRange, type AddressRange, type IpPolicy } from './client-address.ts'
 import {
   httpsUrl,
-  isLoopbackHost,
   list,
   onOff,
   parseOrigin,
@@ -19,6 +18,7 @@ import {
   wholeNumber,
 } from './config-values.ts'
 import type { ReaderKey } from './readers.ts'
+import { isLoopbackHost } from './urls.ts'
 
 export interface Config {
   port: number
@@ -102,7 +102,13 @@ const schema = z.object({
   IP_POLICY: z
     .enum(ipPolicies, { error: (issue) => `${quoted(issue.input)} is not one of ${ipPolicies.join(', ')}.` })
     .default('truncate'),
-  READER_API_KEYS: list(parseReaderKey, 'name:secret with a secret of at least 32 characters', 'secret'),
+  READER_API_KEYS: list(
+    parseReaderKey,
+    'name:secret with a secret of at least 32 characters',
+    'secret',
+  ).refine((keys) => new Set(keys.map(({ name }) => name)).size === keys.length, {
+    error: 'Two keys have the same name; a name says who is reading, so give each its own.',
+  }),
   METRICS: z
     .enum(['guarded', 'open'], { error: (issue) => `${quoted(issue.input)} is neither guarded nor open.` })
     .default('guarded'),

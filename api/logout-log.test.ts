@@ -28,8 +28,19 @@ describe('the log of logouts', () => {
     assert.equal(lines.length, 101)
     assert.equal(
       JSON.stringify(lines.at(-1)),
-      '{"event":"user_logout_summary","timestamp":"2026-11-23T12:00:00.000Z","seconds":10,"anonymous":50,"duplicate":50}',
+      '{"event":"user_logout_summary","timestamp":"2026-11-23T12:00:00.000Z","seconds":10,"anonymous":50,"duplicate":50,"logged":0}',
     )
+  })
+
+  it('limits logged lines too when they name nobody, because no key can be had', () => {
+    const lines: object[] = []
+    const log = logoutLog((line) => lines.push(line))
+
+    for (let at = 0; at < 150; at += 1) log.write({ ...event('logged'), refused: 'key-unavailable' })
+    log.flush()
+
+    assert.equal(lines.length, 101)
+    assert.match(JSON.stringify(lines.at(-1)), /"anonymous":0,"duplicate":0,"logged":50/)
   })
 
   it('writes no summary when nothing was left out', () => {

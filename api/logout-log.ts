@@ -1,11 +1,11 @@
 /**
- * The log of logouts. Every line of a person (`durable`, `logged`) is written; of the lines that anyone can cause
- * (`anonymous`, `duplicate`) the first 100 in 10 seconds, then one summary with counts, so that nobody can drown
- * the log. Nobody is ever blocked: this is about lines, not about answers.
+ * The log of logouts. Every line that names a person (`durable`, `logged`) is written; of the lines that anyone can
+ * cause (`anonymous`, `duplicate`, and `logged` while no key can be had) the first 100 in 10 seconds, then one summary
+ * with counts, so that nobody can drown the log. Nobody is ever blocked: this is about lines, not about answers.
  */
 import type { LogoutEvent } from './logout-event.ts'
 
-/** `{"event":"user_logout_summary","timestamp":"…","seconds":10,"anonymous":9900,"duplicate":0}` */
+/** `{"event":"user_logout_summary","timestamp":"…","seconds":10,"anonymous":9900,"duplicate":0,"logged":0}` */
 export interface LogoutSummary {
   event: 'user_logout_summary'
   /** When the ten seconds began; ISO 8601, UTC. */
@@ -14,6 +14,7 @@ export interface LogoutSummary {
   /** Logouts of these ten seconds that have no line of their own. */
   anonymous: number
   duplicate: number
+  logged: number
 }
 
 export interface LogoutLog {
@@ -24,22 +25,23 @@ export interface LogoutLog {
 
 const WINDOW_MS = 10_000
 const LINES_PER_WINDOW = 100
+const NONE = { anonymous: 0, duplicate: 0, logged: 0 }
 
 export function logoutLog(writeLine: (line: LogoutEvent | LogoutSummary) => void): LogoutLog {
   let startedAt = -Infinity
   let timestamp = ''
   let lines = 0
-  let unwritten = { anonymous: 0, duplicate: 0 }
+  let unwritten = { ...NONE }
 
   function flush(): void {
-    const { anonymous, duplicate } = unwritten
-    if (anonymous + duplicate === 0) return
-    unwritten = { anonymous: 0, duplicate: 0 }
-    writeLine({ event: 'user_logout_summary', timestamp, seconds: WINDOW_MS / 1000, anonymous, duplicate })
+    const counts = unwritten
+    if (counts.anonymous + counts.duplicate + counts.logged === 0) return
+    unwritten = { ...NONE }
+    writeLine({ event: 'user_logout_summary', timestamp, seconds: WINDOW_MS / 1000, ...counts })
   }
 
   function write(event: LogoutEvent): void {
-    if (event.record === 'durable' || event.record === 'logged') {
+    if (event.record === 'durable' || (event.record === 'logged' && event.refused === undefined)) {
       writeLine(event)
       return
     }

@@ -131,9 +131,9 @@ async function openTrail(
         metrics.storeFailed()
         failures.failed(error)
       },
-      refused: (reason) => {
-        metrics.reportRefused()
-        logs.logger.error({ reason }, 'the store refused a report')
+      rejected: (reason) => {
+        metrics.reportRejected()
+        logs.logger.error({ reason }, 'the store rejected a report')
       },
     },
   })

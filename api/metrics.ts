@@ -10,7 +10,7 @@ export interface Metrics {
   unknownIntent: () => void
   committed: (reports: number, durationMs: number) => void
   storeFailed: () => void
-  reportRefused: () => void
+  reportRejected: () => void
   writerRestarted: () => void
   keyFetchFailed: () => void
 }
@@ -26,55 +26,71 @@ const PREFIX = 'logout_trail_'
 export function openMetrics(gauges: Gauges): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
-  const registers = [registry]
-  const counter = (name: string, help: string) => new Counter({ name: PREFIX + name, help, registers })
+  registerGauges(registry, gauges)
+  return {
+    text: () => registry.metrics(),
+    contentType: registry.contentType,
+    ...counted(registry),
+    ...timed(registry),
+  }
+}
+
+function registerGauges(registry: Registry, { pendingReports, droppedLines }: Gauges): void {
+  const gauge = (name: string, help: string, read: () => number) => {
+    const made: Gauge = new Gauge({
+      name: PREFIX + name,
+      help,
+      registers: [registry],
+      collect: () => made.set(read()),
+    })
+  }
+  gauge('pending_reports', 'Reports that wait for their commit.', pendingReports)
+  gauge('dropped_log_lines', 'Log lines that could not be written since the start.', droppedLines)
+}
+
+function counted(registry: Registry) {
+  const counter = (name: string, help: string) => {
+    const made = new Counter({ name: PREFIX + name, help, registers: [registry] })
+    return () => made.inc()
+  }
   const labelled = (name: string, help: string, label: string) =>
-    new Counter({ name: PREFIX + name, help, labelNames: [label], registers })
+    new Counter({ name: PREFIX + name, help, labelNames: [label], registers: [registry] })
 
   const logouts = labelled('logouts_total', 'Logouts answered, by what is promised of them.', 'record')
   const refusals = labelled('refusals_total', 'Logouts whose credential proved nothing, by cause.', 'cause')
-  const unknownIntents = counter(
-    'unknown_intents_total',
-    'Verified logouts with an intent that is not in our list.',
-  )
-  const failures = counter('store_failures_total', 'Batches that the store could not make durable.')
-  const refused = counter('refused_reports_total', 'Reports that the store refused.')
-  const restarts = counter('writer_restarts_total', 'Times the writing thread died and was started again.')
-  const keyFailures = counter('key_fetch_failures_total', 'Times Clerk’s keys could not be had.')
+  return {
+    logout: ({ record, refused: cause }: LogoutEvent) => {
+      logouts.inc({ record })
+      if (cause) refusals.inc({ cause })
+    },
+    unknownIntent: counter(
+      'unknown_intents_total',
+      'Verified logouts with an intent that is not in our list.',
+    ),
+    storeFailed: counter('store_failures_total', 'Batches that the store could not make durable.'),
+    reportRejected: counter('rejected_reports_total', 'Reports that the store rejected.'),
+    writerRestarted: counter('writer_restarts_total', 'Times the writing thread died and was started again.'),
+    keyFetchFailed: counter('key_fetch_failures_total', 'Times Clerk’s keys could not be had.'),
+  }
+}
+
+function timed(registry: Registry) {
   const commits = new Histogram({
     name: `${PREFIX}commit_duration_seconds`,
     help: 'From handing a batch to the store until it is on disk.',
     buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 2.5],
-    registers,
+    registers: [registry],
   })
   const batches = new Histogram({
     name: `${PREFIX}batch_reports`,
     help: 'Reports in one transaction.',
     buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256, 512],
-    registers,
+    registers: [registry],
   })
-  gauge('pending_reports', 'Reports that wait for their commit.', gauges.pendingReports)
-  gauge('dropped_log_lines', 'Log lines that could not be written since the start.', gauges.droppedLines)
-
-  function gauge(name: string, help: string, read: () => number): void {
-    const made: Gauge = new Gauge({ name: PREFIX + name, help, registers, collect: () => made.set(read()) })
-  }
-
   return {
-    text: () => registry.metrics(),
-    contentType: registry.contentType,
-    logout: ({ record, refused: cause }) => {
-      logouts.inc({ record })
-      if (cause) refusals.inc({ cause })
-    },
-    unknownIntent: () => unknownIntents.inc(),
-    committed: (reports, durationMs) => {
+    committed: (reports: number, durationMs: number) => {
       batches.observe(reports)
       commits.observe(durationMs / 1000)
     },
-    storeFailed: () => failures.inc(),
-    reportRefused: () => refused.inc(),
-    writerRestarted: () => restarts.inc(),
-    keyFetchFailed: () => keyFailures.inc(),
   }
 }

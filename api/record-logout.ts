@@ -48,7 +48,7 @@ function promiseOf(outcome: AppendOutcome): RecordOfCaller {
     case 'timed-out':
     case 'queue-full':
     case 'store-failed':
-    case 'refused':
+    case 'rejected':
     case 'closed':
       return 'logged'
   }

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** `logout-trail <command>`: starts the service, and works beside it. */
 import { defineCommand, runMain } from 'citty'
 import { version } from '../api/version.ts'
@@ -16,7 +15,7 @@ await runMain(
       name: 'logout-trail',
       version,
       description:
-        'The logout endpoint for apps that sign in with Clerk. Settings come from the environment and .env.',
+        'The logout endpoint for apps that sign in with Clerk. Settings are variables of the environment or of .env: PORT, DATABASE_URL, CLERK_PUBLISHABLE_KEY, … (.env.example explains each).',
     },
     subCommands: { start: startCommand, backup: backupCommand },
   }),

@@ -1,5 +1,12 @@
 import { defineCommand } from 'citty'
 import { main } from '../api/main.ts'
+import { refuseUnknown } from './strict.ts'
+
+const known = {
+  options: [],
+  positionals: 0,
+  hint: 'start takes no arguments; set variables such as PORT (.env.example explains each).',
+}
 
 export const startCommand = defineCommand({
   meta: {
@@ -7,5 +14,7 @@ export const startCommand = defineCommand({
     description:
       'Start the service. Without any variable of Clerk it runs in development mode, on this machine only.',
   },
-  run: () => main(),
+  run: async ({ args }) => {
+    if (refuseUnknown(args, known) === 'fine') await main()
+  },
 })

@@ -3,10 +3,11 @@ import { globSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { compileFunction } from 'node:vm'
 import { apiMarkdown } from '../docs/generate.ts'
 import { trailErrorCodes } from '../trail/error.ts'
 import { testClerk } from './clerk-instance.ts'
-import { temporaryFolder } from './service.ts'
+import { startService, temporaryFolder } from './service.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 
@@ -16,8 +17,8 @@ function read(path: string): string {
 
 /** The blocks of one language in a document. */
 function blocksOf(path: string, language: string): string[] {
-  const blocks = read(path).matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\`$`, 'gm'))
-  return [...blocks].map((match) => match[1] ?? '')
+  const blocks = [...read(path).matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)]
+  return blocks.filter((match) => match[1] === language).map((match) => match[2] ?? '')
 }
 
 /** The names of all tests whose name is written out. */
@@ -50,6 +51,14 @@ type Answer = (request: Request) => Promise<Response>
 function handlerOf(module: Record<string, unknown>): Answer {
   const app = module['default'] as { fetch: Answer } | undefined
   return app ? (request) => app.fetch(request) : ((module['DELETE'] ?? module['logout']) as Answer)
+}
+
+/** Without what differs from run to run. */
+function masked(text: string): string {
+  return text
+    .replaceAll(/localhost:\d+/g, 'localhost:8787')
+    .replaceAll(/"timestamp":"[^"]+"/g, '"timestamp":"…"')
+    .replaceAll(/(sess_|"request_id":")[0-9a-f]{32}/g, '$1…')
 }
 
 describe('docs/AUTH.md', () => {
@@ -107,8 +116,10 @@ describe('the code in the documents', () => {
     it(`runs: ${path}, snippet ${at + 1}`, async (t) => {
       t.mock.method(console, 'log', () => undefined)
       const { publishableKey } = testClerk()
-      process.env['CLERK_PUBLISHABLE_KEY'] = publishableKey
-      process.env['NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY'] = publishableKey
+      for (const name of ['CLERK_PUBLISHABLE_KEY', 'NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY']) {
+        process.env[name] = publishableKey
+        t.after(() => delete process.env[name])
+      }
       const handler = handlerOf(await importSnippet(code))
 
       const response = await handler(new Request('http://localhost/v1/auth/session', { method: 'DELETE' }))
@@ -117,6 +128,43 @@ describe('the code in the documents', () => {
       assert.equal(await response.text(), '{"success":true,"message":"Logged out successfully"}')
     })
   }
+
+  it('runs: docs/AUTH.md, what the page does, with a token and without', async () => {
+    const [code = ''] = blocksOf('docs/AUTH.md', 'js')
+    const run = compileFunction(`return (async () => {${code}})()`, ['session', 'clerk', 'fetch'])
+    const sent: unknown[] = []
+    const fetched = (...call: unknown[]) => Promise.resolve(sent.push(call))
+    const clerk = { signOut: (options: unknown) => sent.push(['signOut', options]) }
+
+    await run({ lastActiveToken: { getRawString: () => 'a.b.c' } }, clerk, fetched)
+    await run(null, clerk, fetched)
+
+    const report = (headers: object) => ['/v1/auth/session', { method: 'DELETE', keepalive: true, headers }]
+    const signOut = ['signOut', { redirectUrl: '/sign-in' }]
+    assert.deepEqual(sent, [report({ Authorization: 'Bearer a.b.c' }), signOut, report({}), signOut])
+  })
+
+  it('shows in README.md what the service really prints and answers', async () => {
+    await using service = await startService()
+    await service.line(/API reference/)
+    const token = await (await fetch(`${service.url}/dev/token`)).text()
+    const response = await fetch(`${service.url}/v1/auth/session`, {
+      method: 'DELETE',
+      headers: { Authorization: `Bearer ${token}` },
+    })
+    const body = await response.text()
+    const line = await service.line(/"event":"user_logout"/)
+
+    const headers = [...response.headers].map(([name, value]) => `${name}: ${value}`)
+    const printed = [...service.lines, `HTTP/1.1 ${response.status} OK`, ...headers, body, line].map(masked)
+    const shown = blocksOf('README.md', '').slice(0, 3).join('').split('\n')
+    for (const text of shown.filter((part) => part !== '' && part !== '…')) {
+      assert.ok(
+        printed.some((real) => real.toLowerCase() === masked(text).toLowerCase()),
+        text,
+      )
+    }
+  })
 
   it('names scripts and commands that exist', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }

@@ -166,6 +166,15 @@ describe('logout-trail/next in a route module', () => {
     assert.equal(typeof (await route('without-options', {})).DELETE, 'function')
   })
 
+  it('answers the preflight of an allowed origin', async () => {
+    const origin = 'https://admin.example.com'
+    const { publishableKey } = testClerk()
+    const { OPTIONS } = await route('preflight', { publishableKey, allowedOrigins: [origin] })
+    const response = await OPTIONS(new Request(request.url, { method: 'OPTIONS', headers: { origin } }))
+    assert.equal(response.status, 204)
+    assert.equal(response.headers.get('access-control-allow-methods'), 'DELETE')
+  })
+
   it('names what is missing when the first logout comes', async () => {
     const { DELETE } = await route('called-without-options', {})
     await assert.rejects(DELETE(request), { name: 'TypeError', message: /^publishableKey is missing/ })
@@ -205,6 +214,22 @@ describe('logout-trail in any code', () => {
       record: 'logged',
       user_id: 'user_2aBcDeFgHiJkLmNoPqRsTuVwXyZ',
     })
+  })
+
+  it('answers although an async log fails, and writes the line to the console', async (t) => {
+    const written = t.mock.method(console, 'log', () => undefined)
+    const complained = t.mock.method(console, 'error', () => undefined)
+    const { createLogout } = await imported<typeof main>('logout-trail')
+    const logout = createLogout({
+      issuer: clerk.issuer,
+      jwtKey: clerk.publicPem,
+      now: () => TOKEN_TIME,
+      log: () => Promise.reject(new Error('the log is away')),
+    })
+    assert.equal((await logout(request)).status, 200)
+    await new Promise(setImmediate)
+    assert.match(String(written.mock.calls[0]?.arguments[0]), /^\{"event":"user_logout"/)
+    assert.equal(complained.mock.callCount(), 1)
   })
 
   it('answers although the log throws, and writes the line to the console', async (t) => {
@@ -277,6 +302,33 @@ describe('the bin', () => {
     assert.match(stderr, /Unknown command restart/)
   })
 
+  it('refuses what a command does not know, and says what to do instead', async () => {
+    const asked = [
+      ['start', '--port', '3'],
+      ['start', 'extra'],
+      ['backup', 'one.db', 'two.db'],
+      ['backup', 'a.db', '--zip'],
+    ]
+    for (const args of asked) {
+      const { code, stderr } = await bin(args)
+      assert.equal(code, 1)
+      assert.match(stderr, /^Not known here: (--port|extra|two\.db|--zip)/)
+    }
+    assert.deepEqual(await readdir(cwd), [])
+  })
+
+  it('says which Node it needs, in one line, to an older one', async () => {
+    for (const version of ['20.20.2', '22.17.1', '23.11.0', '24.10.0']) {
+      const versions = JSON.stringify({ ...process.versions, node: version })
+      const disguise = `data:text/javascript,Object.defineProperty(process,'versions',{value:${versions}})`
+      const { code, stderr } = await bin(['--version'], {
+        NODE_OPTIONS: `--import "${disguise.replaceAll('"', '\\"')}"`,
+      })
+      assert.equal(code, 1)
+      assert.equal(stderr, `logout-trail needs Node 22.18, 24.11, 26 or newer; this is Node ${version}.\n`)
+    }
+  })
+
   it('starts the service, records a logout, copies the trail meanwhile, and ends on SIGTERM', async () => {
     const service = start()
     const url = await urlOf(service)
@@ -290,7 +342,8 @@ describe('the bin', () => {
 
     const copied = await bin(['backup', 'copy.db'])
     assert.deepEqual({ ...copied, stdout: '' }, { code: 0, stdout: '', stderr: '' })
-    assert.match(copied.stdout, /^copy\.db: 1 entr(y|ies) of trail [0-9a-f]{32} /)
+    assert.match(copied.stdout, /^copy\.db: 1 entries, [\d.]+ MB, trail [0-9a-f]{32} of https:/)
+    assert.equal((await stat(join(cwd, 'copy.db'))).mode & 0o777, 0o600)
     assert.deepEqual((await readdir(cwd)).toSorted(), ['copy.db', 'data'])
 
     service.kill('SIGTERM')
@@ -367,6 +420,7 @@ async function install(tarball: string): Promise<string[]> {
 
 interface Route {
   DELETE: main.Logout
+  OPTIONS: main.Logout
 }
 
 /** Writes a route as Next's documentation has it, and imports it as Next does. */
@@ -375,7 +429,7 @@ async function route(name: string, options: main.LogoutOptions): Promise<Route> 
   await writeFile(
     file,
     `import { logoutRoute } from 'logout-trail/next'
-     export const { DELETE } = logoutRoute(${JSON.stringify(options)})`,
+     export const { DELETE, OPTIONS } = logoutRoute(${JSON.stringify(options)})`,
   )
   return (await import(pathToFileURL(file).href)) as Route
 }

@@ -342,6 +342,23 @@ describe('the service with a Clerk instance', () => {
     assert.deepEqual([...new Set(asked)], ['/.well-known/jwks.json'])
   })
 
+  it('limits the lines of forged tokens while no key can be had', async () => {
+    const clerk = testClerk()
+    const env = { CLERK_ISSUER: clerk.issuer, CLERK_JWKS_URL: 'http://127.0.0.1:1/jwks.json' }
+    await using service = await startService({ env })
+    const now = Math.floor(Date.now() / 1000)
+    const token = clerk.token({ iat: now, nbf: now, exp: now + 60 })
+
+    const records = []
+    for (let sent = 0; sent < 300; sent += 1) records.push(await recordOf(service, token))
+    service.process.kill('SIGTERM')
+    await service.ended
+
+    assert.deepEqual([...new Set(records)], ['logged'])
+    assert.ok(service.lines.filter((line) => line.startsWith('{"event":"user_logout"')).length <= 200)
+    assert.match(service.lines.join('\n'), /"event":"user_logout_summary".*"logged":\d\d/)
+  })
+
   it('leaves no endpoint with LOGOUT_ENDPOINT=off', async () => {
     await using service = await startService({ env: { LOGOUT_ENDPOINT: 'off' } })
 

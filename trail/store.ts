@@ -6,7 +6,7 @@
  * - Indexes are assigned inside that transaction: from 0, without a gap, in the order of the batch and of the calls.
  * - A report whose natural key (of the same source) is already in the trail is answered `duplicate` with the index
  *   of the entry that is there, and writes nothing: within a batch, across batches, after a restart, after erasure.
- * - A report that the table refuses (a wrong type) fails alone, as `refused`; the rest of its batch is durable.
+ * - A report that the table refuses (a wrong type) fails alone, as `rejected`; the rest of its batch is durable.
  * - `read` returns committed entries only, in the order of their index.
  * - `check` makes a write durable and takes nothing on trust: it fulfils only when an append would succeed now.
  * - After `close` every call rejects with `trail-closed`. `close` waits for the appends under way.
@@ -18,7 +18,7 @@ import type { Entry, Report } from './entry.ts'
 export type AppendResult =
   | { result: 'durable'; index: number }
   | { result: 'duplicate'; index: number }
-  | { result: 'refused'; reason: string }
+  | { result: 'rejected'; reason: string }
 
 /** The one row that says which trail this is. The trail key never leaves the store. */
 export interface TrailHead {

@@ -98,7 +98,7 @@ class MemoryStore implements TrailStore {
     if (first !== undefined) return duplicate(first)
     for (const column of ['kind', 'occurred_at'] as const) {
       if (typeof report[column] !== (column === 'kind' ? 'string' : 'number')) {
-        return { result: 'refused', reason: `${column} has the wrong type` }
+        return { result: 'rejected', reason: `${column} has the wrong type` }
       }
     }
     const index = entries.length
@@ -223,7 +223,7 @@ describe('group commit', () => {
       observe: {
         committed: (reports, durationMs) => told.push(`committed ${reports}, ${durationMs >= 0}`),
         failed: (error) => told.push(`failed: ${String(error)}`),
-        refused: (reason) => told.push(`refused: ${reason}`),
+        rejected: (reason) => told.push(`refused: ${reason}`),
       },
     })
     const all = [...append(1, 2), trail.append(logout(3, UNSTORABLE))]
@@ -410,7 +410,7 @@ describe('a store that fails', () => {
     const store = new MemoryStore()
     const trail = trailOn(store)
     const outcomes = [logout(1), logout(2), logout(3, UNSTORABLE), logout(4)].map((r) => trail.append(r))
-    assert.deepEqual(await Promise.all(outcomes), ['durable', 'durable', 'refused', 'durable'])
+    assert.deepEqual(await Promise.all(outcomes), ['durable', 'durable', 'rejected', 'durable'])
     assert.equal(await trail.append(logout(3)), 'durable')
   })
 

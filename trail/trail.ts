@@ -19,7 +19,7 @@ export type AppendOutcome =
   | 'timed-out'
   | 'queue-full'
   | 'store-failed'
-  | 'refused'
+  | 'rejected'
   | 'closed'
 
 /** Told what happens to batches, for metrics and for the operator's log. */
@@ -27,8 +27,8 @@ export interface TrailObserver {
   /** `reports` were answered by the store in `durationMs`. */
   committed?: (reports: number, durationMs: number) => void
   failed?: (error: unknown) => void
-  /** The store refused one report and took the rest of its batch. */
-  refused?: (reason: string) => void
+  /** The store rejected one report and took the rest of its batch. */
+  rejected?: (reason: string) => void
 }
 
 export interface TrailOptions {
@@ -157,8 +157,8 @@ export class Trail {
 
   #settle(waiting: Waiting, result: AppendResult | undefined): void {
     assert(result, 'the store answers for each report of a batch')
-    if (result.result === 'refused') {
-      this.#observe.refused?.(result.reason)
+    if (result.result === 'rejected') {
+      this.#observe.rejected?.(result.reason)
     } else {
       this.#recent.add(waiting.key)
     }

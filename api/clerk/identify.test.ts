@@ -269,6 +269,24 @@ describe('clerkFrom', () => {
   })
 })
 
+describe('clerkFrom, given what is wrong', () => {
+  const wrong = {
+    issuer: ['nonsense', 'http://clerk.example.com', 'https://clerk.example.com/?q=1'],
+    jwksUrl: ['x', 'ftp://clerk.example.com/jwks.json'],
+    authorizedParties: ['https://app.example.com', ['app.example.com'], [7]],
+    allowedOrigins: ['https://app.example.com', ['https://app.example.com/']],
+    expiredTokenMaxAgeHours: [Number.NaN, -1, Infinity],
+  }
+  for (const [name, values] of Object.entries(wrong)) {
+    it(`names ${name}`, () => {
+      for (const value of values) {
+        const options = { publishableKey: testClerk().publishableKey, [name]: value }
+        assert.throws(() => clerkFrom(options), { name: 'TypeError', message: new RegExp(`^${name} is not`) })
+      }
+    })
+  }
+})
+
 describe('pemsOf', () => {
   const pem = clerk.publicPem.trim()
 

@@ -2,6 +2,7 @@
 import { parse as parseCookie } from 'hono/utils/cookie'
 import type { Caller } from '../caller.ts'
 import { jwksKeys, pemKeys, type KeySource } from './keys.ts'
+import { isHttpsOrLoopback, isOrigin } from '../urls.ts'
 import { frontendApiOf } from './publishable-key.ts'
 import { verifySessionToken, type SessionTokenRules } from './session-token.ts'
 
@@ -33,6 +34,7 @@ export interface Clerk {
 
 /** @throws {TypeError} naming the option that is missing or wrong. */
 export function clerkFrom(options: ClerkOptions, onKeyFailure?: (error: unknown) => void): Clerk {
+  refuseBadOptions(options)
   const issuer = issuerFrom(options)
   const keys = keysFrom(options, issuer, onKeyFailure)
   const rules: SessionTokenRules = {
@@ -43,6 +45,25 @@ export function clerkFrom(options: ClerkOptions, onKeyFailure?: (error: unknown)
     now: options.now ?? Date.now,
   }
   return { issuer, keys, identify: identifyWith(rules, options.allowedOrigins ?? []) }
+}
+
+function refuseBadOptions(options: ClerkOptions): void {
+  for (const name of ['issuer', 'jwksUrl'] as const) {
+    const url = options[name]
+    if (url && !isHttpsOrLoopback(url)) throw new TypeError(`${name} is not an https:// address.`)
+  }
+  for (const name of ['authorizedParties', 'allowedOrigins'] as const) {
+    const origins: unknown = options[name] ?? []
+    if (
+      !Array.isArray(origins) ||
+      !origins.every((origin) => typeof origin === 'string' && isOrigin(origin))
+    ) {
+      throw new TypeError(`${name} is not a list of origins such as https://app.example.com.`)
+    }
+  }
+  const hours = options.expiredTokenMaxAgeHours ?? 0
+  if (!(hours >= 0 && hours < Infinity))
+    throw new TypeError('expiredTokenMaxAgeHours is not a number of hours.')
 }
 
 /** The PEM blocks of a text; also of one whose line breaks were written as `\n`, as environments often need. */

@@ -132,16 +132,16 @@ describe('jwksKeys', () => {
     assert.equal(server.requests, 1)
   })
 
-  it('has never two fetches under way, however long one takes', async (t) => {
+  it('has never two fetches under way: who asks meanwhile waits for the one', async (t) => {
     const { server, clock, lookup } = await openJwks(t)
     const { answer, release } = held(serving([clerk.jwk]))
     server.answer = answer
     const first = lookup(clerk.kid)
     await t.waitFor(() => assert.equal(server.requests, 1), PATIENCE)
 
-    clock.ms = 31_000
+    clock.ms = 700
     const second = lookup('ins_other')
-    clock.ms = 62_000
+    clock.ms = 1400
     const third = lookup(clerk.kid)
     release()
     assert.deepEqual(await Promise.all([first, second, third]), ['1 key', 'unknown', '1 key'])
@@ -278,6 +278,18 @@ describe('jwksKeys, while Clerk is down', () => {
 function nameOf(error: unknown): string {
   return error instanceof Error || error instanceof DOMException ? error.name : String(error)
 }
+
+describe('jwksKeys, when a fetch is never heard of again', () => {
+  it('is unavailable to each request in bounded time, and fetches anew half a minute later', async (t) => {
+    const { clock, source, server, lookup } = await openJwks(t)
+    t.mock.method(globalThis, 'fetch', () => Promise.withResolvers<never>().promise, { times: 1 })
+    assert.equal(await lookup(clerk.kid), 'unavailable')
+    assert.equal(server.requests, 0)
+    clock.ms = 30_000
+    assert.equal(await lookup(clerk.kid), '1 key')
+    assert.equal(source.ready(), true)
+  })
+})
 
 describe('jwksKeys, after ten minutes', () => {
   it('fetches in the background, and meanwhile answers at once with the key it has', async (t) => {

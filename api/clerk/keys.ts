@@ -69,9 +69,9 @@ export function jwksKeys({ url, onFailure, elapsedMs = () => performance.now() }
     inFlight = null
   }
 
-  /** Starts a fetch, unless one is under way or the last was too recent. */
+  /** Starts a fetch, unless the last was started too recently; a fetch takes far less than that. */
   function refresh(): void {
-    if (inFlight !== null || elapsedMs() - attemptedAt < FETCH_INTERVAL_MS) return
+    if (elapsedMs() - attemptedAt < FETCH_INTERVAL_MS) return
     attemptedAt = elapsedMs()
     inFlight = fetchOnce()
   }
@@ -82,10 +82,10 @@ export function jwksKeys({ url, onFailure, elapsedMs = () => performance.now() }
 
   async function fetchedKeysFor(kid: string): Promise<KeyLookup> {
     refresh()
-    await inFlight
+    if (inFlight) await Promise.race([inFlight, sleep(FETCH_TIMEOUT_MS)])
     const key = keys.get(kid)
     if (key) return [key]
-    return lastFailed ? 'unavailable' : 'unknown'
+    return lastFailed || inFlight ? 'unavailable' : 'unknown'
   }
 
   return {
@@ -146,4 +146,9 @@ function strongEnough(key: CryptoKey): CryptoKey {
   const { modulusLength } = key.algorithm as { modulusLength?: number }
   if (modulusLength !== undefined && modulusLength >= 2048) return key
   throw new TypeError(`A public key for RS256 has at least 2048 bits; this one has ${modulusLength}.`)
+}
+
+/** So that nobody waits for a fetch that another request began and that its runtime forgot. */
+function sleep(delayMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, delayMs))
 }

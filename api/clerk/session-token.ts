@@ -1,8 +1,9 @@
 /**
  * Clerk's session token, version 1 and 2: from the text of a token to the caller that it proves.
  *
- * The verdict follows @clerk/backend's `verifyToken` (same claims, same leeway), and is stricter in what a record needs: `iss`, `sid`, the types of claims and the characters of ids. All that can be checked without
- * a key is checked before one is looked for, so that a forged token never causes a fetch.
+ * The verdict follows @clerk/backend's `verifyToken` (same claims, same leeway), and is stricter in what a record
+ * needs: `iss`, `sid`, the types of claims and the characters of ids. All that can be checked without a key is checked
+ * before one is looked for, so that a forged token never causes a fetch.
  * @see https://clerk.com/docs/guides/sessions/session-tokens
  */
 import { base64url, type CryptoKey } from 'jose'

@@ -215,9 +215,9 @@ function refusing(newPlace: NewPlace): void {
     const batch = [logout(0), logout(1, UNSTORABLE), logout(2), logout(3, { kind: undefined })]
     const [first, second, third, fourth] = await store.append(batch, NOON)
     assert.deepEqual([first, third], [durable(0), durable(1)])
-    assert.equal(second?.result, 'refused')
+    assert.equal(second?.result, 'rejected')
     assert.match(second.reason, /occurred_at/)
-    assert.equal(fourth?.result, 'refused')
+    assert.equal(fourth?.result, 'rejected')
     assert.match(fourth.reason, /kind/)
     assert.deepEqual(await sessionsIn(store), ['sess_0', 'sess_2'])
   })
@@ -225,7 +225,7 @@ function refusing(newPlace: NewPlace): void {
   it('leaves its natural key free, in its batch and later', async (t) => {
     const store = await newPlace(t).open()
     const [refused, sameBatch] = await store.append([logout(0, UNSTORABLE), logout(0)], NOON)
-    assert.deepEqual([refused?.result, sameBatch], ['refused', durable(0)])
+    assert.deepEqual([refused?.result, sameBatch], ['rejected', durable(0)])
     await store.append([logout(1, UNSTORABLE)], NOON)
     assert.deepEqual(await store.append([logout(1)], NOON), [durable(1)])
   })

@@ -215,7 +215,7 @@ export function withErrorsNamed<T>(path: string, use: Use, run: () => T): T {
 function namedError(path: string, use: Use, cause: unknown): TrailError {
   const code = sqliteCode(cause)
   if (code === NOT_A_DATABASE || code === CORRUPT) {
-    const message = `${path} is damaged or not an SQLite database (${messageOf(cause)}); restore a backup.`
+    const message = `${path} is damaged or not an SQLite database (${messageOf(cause)}); restore a backup, or choose another file.`
     return new TrailError('trail-corrupt', message, { cause })
   }
   const why = code === FULL ? 'the disk is full' : (accessProblem(path, use) ?? messageOf(cause))

@@ -94,7 +94,7 @@ export class SqliteWriter {
     } catch (error) {
       if (!isAboutTheRow(error)) throw error
       this.#releaseKey.run(key)
-      return { result: 'refused', reason: error.message }
+      return { result: 'rejected', reason: error.message }
     }
   }
 
