@@ -43,7 +43,7 @@ const toMain: Wall = { regex: '/main\\.ts$', message: 'Nothing imports the compo
 const toEnvironment: Wall = { regex: '^node:process$', message: 'Only api/config.ts reads the environment.' }
 
 /** The files of rung 1 that lie among the service's own. */
-const rung1 = 'api/{caller,cors,logout-event,logout-log,logout-request,mount-logout,problem,urls}.ts'
+const rung1 = 'api/{bearer,caller,cors,logout-event,logout-log,logout-request,mount-logout,problem,urls}.ts'
 const tests = ['**/*.test.ts', 'test/**/*.ts', 'trail/stores/conformance.ts']
 
 /** What Node has without an import, and a browser, a worker or an edge runtime has not. */

@@ -16,7 +16,7 @@ import type { LogoutEvent } from './logout-event.ts'
 import type { Metrics } from './metrics.ts'
 import { mountLogout } from './mount-logout.ts'
 import { documented, documentOf, type Document } from './openapi.ts'
-import { problem } from './problem.ts'
+import { details, problem } from './problem.ts'
 import type { Reader } from './readers.ts'
 import { recordIn, type Network } from './record-logout.ts'
 import { pageOf } from './reference.ts'
@@ -94,7 +94,7 @@ function networkReader(rules: AddressRules) {
   }
 }
 
-/** Browsers send some 150; longer ones are cut, so that a row stays small. */
+/** Longer ones are cut, so that a row stays small. */
 const USER_AGENT_CHARACTERS = 1024
 
 /** Undefined when the app is called without a socket, as tests do. */
@@ -145,9 +145,7 @@ function isLocal(c: Context): boolean {
 }
 
 function unauthorized(): Response {
-  return problem('unauthorized', 'Send a key of READER_API_KEYS as “Authorization: Bearer <secret>”.', {
-    'WWW-Authenticate': 'Bearer',
-  })
+  return problem('unauthorized', details.unauthorized, { 'WWW-Authenticate': 'Bearer' })
 }
 
 const PAGE_HEADERS = {

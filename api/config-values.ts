@@ -8,12 +8,15 @@ import { pemsOf } from './clerk/identify.ts'
 import type { ReaderKey } from './readers.ts'
 import { isHttpsOrLoopback, isOrigin } from './urls.ts'
 
+/** One word of a closed list. */
+export function oneOf<const Word extends string>(words: readonly Word[], preset: NoInfer<Word>) {
+  const expected = words.length === 2 ? `neither ${words.join(' nor ')}` : `not one of ${words.join(', ')}`
+  return z.enum(words, { error: (issue) => `${quoted(issue.input)} is ${expected}.` }).default(preset)
+}
+
 /** A switch, `on` or `off`. */
 export function onOff(preset: 'on' | 'off') {
-  return z
-    .enum(['on', 'off'], { error: (issue) => `${quoted(issue.input)} is neither on nor off.` })
-    .default(preset)
-    .transform((value) => value === 'on')
+  return oneOf(['on', 'off'], preset).transform((value) => value === 'on')
 }
 
 export function wholeNumber(preset: number, { min, max, what }: { min: number; max: number; what: string }) {

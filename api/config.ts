@@ -4,11 +4,14 @@
  */
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { messageOf } from '../trail/error.ts'
+import type { ClerkOptions } from './clerk/identify.ts'
 import { frontendApiOf } from './clerk/publishable-key.ts'
 import { ipPolicies, parseRange, type AddressRange, type IpPolicy } from './client-address.ts'
 import {
   httpsUrl,
   list,
+  oneOf,
   onOff,
   parseOrigin,
   parseReaderKey,
@@ -38,11 +41,7 @@ export interface Config {
   logLevel: LogLevel
 }
 
-export interface ClerkConfig {
-  publishableKey?: string | undefined
-  issuer?: string | undefined
-  jwtKey?: string | undefined
-  jwksUrl?: string | undefined
+export type ClerkConfig = Pick<ClerkOptions, 'publishableKey' | 'issuer' | 'jwtKey' | 'jwksUrl'> & {
   authorizedParties: string[]
 }
 
@@ -99,9 +98,7 @@ const schema = z.object({
   EXPIRED_TOKEN_MAX_AGE_HOURS: wholeNumber(24, { min: 0, max: 8760, what: 'a number of hours' }),
   ALLOWED_ORIGINS: list(parseOrigin, 'an origin such as https://app.example.com'),
   TRUSTED_PROXIES: list(parseRange, 'an address or range such as 10.0.0.0/8'),
-  IP_POLICY: z
-    .enum(ipPolicies, { error: (issue) => `${quoted(issue.input)} is not one of ${ipPolicies.join(', ')}.` })
-    .default('truncate'),
+  IP_POLICY: oneOf(ipPolicies, 'truncate'),
   READER_API_KEYS: list(
     parseReaderKey,
     'name:secret with a secret of at least 32 characters',
@@ -109,12 +106,8 @@ const schema = z.object({
   ).refine((keys) => new Set(keys.map(({ name }) => name)).size === keys.length, {
     error: 'Two keys have the same name; a name says who is reading, so give each its own.',
   }),
-  METRICS: z
-    .enum(['guarded', 'open'], { error: (issue) => `${quoted(issue.input)} is neither guarded nor open.` })
-    .default('guarded'),
-  LOG_LEVEL: z
-    .enum(logLevels, { error: (issue) => `${quoted(issue.input)} is not one of ${logLevels.join(', ')}.` })
-    .default('info'),
+  METRICS: oneOf(['guarded', 'open'], 'guarded'),
+  LOG_LEVEL: oneOf(logLevels, 'info'),
 })
 
 /** Every variable that is read, in the order of `.env.example`. */
@@ -206,8 +199,7 @@ function readTwin(name: string, environment: Environment, { given, problems }: R
   try {
     given[name] = readFileSync(path, 'utf8').trim()
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error)
-    problems.push({ variable, problem: `The file cannot be read (${why}).` })
+    problems.push({ variable, problem: `The file cannot be read (${messageOf(error)}).` })
   }
 }
 

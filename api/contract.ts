@@ -4,7 +4,7 @@ import { resolver } from 'hono-openapi'
 import { z } from 'zod'
 import { intents } from '../trail/entry.ts'
 import type { LogoutRecord } from './logout-event.ts'
-import { problemStatus, type ProblemCode } from './problem.ts'
+import { details, problemBody, problemStatus, type ProblemCode } from './problem.ts'
 
 export const LogoutAnswer = z
   .object({ success: z.literal(true), message: z.literal('Logged out successfully') })
@@ -26,11 +26,6 @@ export const Alive = z.object({ status: z.literal('alive') }).meta({ ref: 'Alive
 
 export const Ready = z.object({ status: z.literal('ready') }).meta({ ref: 'Ready' })
 
-/** The example of a problem, as it is answered. */
-function problemExample(code: ProblemCode, title: string, detail: string) {
-  return { type: 'about:blank', title, status: problemStatus[code], detail, code }
-}
-
 type Responses = NonNullable<DescribeRouteOptions['responses']>
 type Described = Responses[string]
 
@@ -49,7 +44,7 @@ function logoutRecordHeader(values: readonly LogoutRecord[], description: string
 const anyRecord = logoutRecordHeader(
   ['durable', 'duplicate', 'logged', 'anonymous'],
   '`durable`: recorded in the trail, on disk. `duplicate`: this token’s logout already was. `logged`: only the log ' +
-    'line is sure; sending it again is safe. `anonymous`: nobody was proved, nothing is recorded.',
+    'is sure; sending it again is safe. `anonymous`: nobody was proved, nothing is recorded.',
 )
 
 export const logoutOperation: DescribeRouteOptions = {
@@ -90,13 +85,9 @@ export const logoutOperation: DescribeRouteOptions = {
     503: {
       ...problemAnswer(
         'With `AUDIT_REQUIRED=on` only: the logout is in the log, but could not be confirmed as recorded.',
-        problemExample(
-          'logout-not-recorded',
-          'The logout was not recorded',
-          'Clerk still ends the session. Send this request again to have it recorded.',
-        ),
+        problemBody('logout-not-recorded', details['logout-not-recorded']),
       ),
-      headers: logoutRecordHeader(['logged'], '`logged`: only the log line is sure.'),
+      headers: logoutRecordHeader(['logged'], '`logged`: only the log is sure.'),
     },
   },
 }
@@ -114,13 +105,13 @@ export const readyzOperation: DescribeRouteOptions = {
   summary: 'Can logouts be verified and recorded now?',
   description:
     'Makes a write durable and looks whether there are keys to verify with. The answer is kept for a second. ' +
-    'Send no traffic while this fails; logouts that come all the same are answered, as `logged`.',
+    'Send no traffic while this fails; logouts that come all the same are answered, with what `Logout-Record` promises.',
   tags: ['Operations'],
   responses: {
     200: json(Ready, 'They can.', { status: 'ready' }),
     503: problemAnswer(
       'They cannot, and why.',
-      problemExample('not-ready', 'Not ready', 'keys: no key of Clerk could be fetched yet.'),
+      problemBody('not-ready', 'keys: no key of Clerk could be fetched yet.'),
     ),
   },
 }
@@ -144,11 +135,7 @@ export const metricsOperation: DescribeRouteOptions = {
     },
     401: problemAnswer(
       'No reader key, and not from loopback.',
-      problemExample(
-        'unauthorized',
-        'Unauthorized',
-        'Send a key of READER_API_KEYS as “Authorization: Bearer <secret>”.',
-      ),
+      problemBody('unauthorized', details.unauthorized),
     ),
   },
 }

@@ -8,7 +8,7 @@ function event(record: LogoutRecord, timestamp = '2026-11-23T12:00:00.000Z'): Lo
 }
 
 describe('the log of logouts', () => {
-  it('writes every durable and every logged line, however many', () => {
+  it('writes every line that names a person, durable or logged, however many', () => {
     const lines: object[] = []
     const log = logoutLog((line) => lines.push(line))
 

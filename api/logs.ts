@@ -31,12 +31,21 @@ const CLOSE_TIMEOUT_MS = 1000
 export function openLogs(level: LogLevel, fileDescriptor = 1): Logs {
   const output = new sonicBoom.SonicBoom({ fd: fileDescriptor, sync: false, maxLength: KEPT_BYTES })
   let dropped = 0
+  let writing = false
   const countDropped = () => {
     dropped += 1
   }
+  const ended = () => {
+    writing = false
+  }
   output.on('drop', countDropped)
   output.on('error', countDropped)
-  const write = (text: string) => void output.write(text)
+  output.on('error', ended)
+  output.on('drain', ended)
+  const write = (text: string) => {
+    writing = true
+    output.write(text)
+  }
   // Handed a function, not the output itself: pino would flush it synchronously, which on a closed pipe never ends.
   const logger = pino(
     {
@@ -58,12 +67,11 @@ export function openLogs(level: LogLevel, fileDescriptor = 1): Logs {
   }
 
   async function close(message: string): Promise<void> {
-    const written = Promise.race([
-      once(output, 'drain'),
-      new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT_MS)),
-    ])
     logger.info(message)
-    await written.catch(countDropped)
+    if (!writing) return
+    const timeout = new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT_MS))
+    // An error ends the waiting as well; it has been counted.
+    await Promise.allSettled([Promise.race([once(output, 'drain'), timeout])])
   }
 
   return {

@@ -1,6 +1,6 @@
 /** The composition root of the service: configuration → trail → app → port, and back down when it is told to stop. */
 import closeWithGrace from 'close-with-grace'
-import { TrailError } from '../trail/error.ts'
+import { messageOf, TrailError } from '../trail/error.ts'
 import { openSqliteStore } from '../trail/stores/sqlite.ts'
 import { Trail } from '../trail/trail.ts'
 import { createApp } from './app.ts'
@@ -173,7 +173,7 @@ async function whatIsMissing(trail: Trail, clerk: Clerk): Promise<string | null>
   if (!clerk.keys.ready()) return 'keys: no key of Clerk could be fetched yet.'
   return trail.check().then(
     () => null,
-    (error: unknown) => `trail: ${error instanceof Error ? error.message : String(error)}`,
+    (error: unknown) => `trail: ${messageOf(error)}`,
   )
 }
 

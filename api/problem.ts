@@ -22,12 +22,20 @@ const titles: Record<ProblemCode, string> = {
   internal: 'Internal error',
 }
 
+/** What two places say of these: the answer, and its example in the contract. */
+export const details = {
+  'logout-not-recorded': 'Clerk still ends the session. Send this request again to have it recorded.',
+  unauthorized: 'Send a key of READER_API_KEYS as “Authorization: Bearer <secret>”.',
+} as const
+
+export function problemBody(code: ProblemCode, detail: string) {
+  return { type: 'about:blank', title: titles[code], status: problemStatus[code], detail, code }
+}
+
 /** `detail` is one sentence that says what to do; it never holds what a caller sent. */
 export function problem(code: ProblemCode, detail: string, headers: Record<string, string> = {}): Response {
-  const status = problemStatus[code]
-  const body = { type: 'about:blank', title: titles[code], status, detail, code }
-  return new Response(JSON.stringify(body), {
-    status,
+  return new Response(JSON.stringify(problemBody(code, detail)), {
+    status: problemStatus[code],
     headers: { 'Content-Type': 'application/problem+json', 'Cache-Control': 'no-store', ...headers },
   })
 }

@@ -1,5 +1,6 @@
 /** Who may read: the holders of a key of `READER_API_KEYS`, sent as `Authorization: Bearer <secret>`. */
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { bearerToken } from './bearer.ts'
 
 export interface ReaderKey {
   /** Says who it is in logs and in the trail; not secret. */
@@ -16,7 +17,7 @@ export interface Reader {
 export function readersOf(keys: readonly ReaderKey[]): (request: Request) => Reader | null {
   const known = keys.map(({ name, secret }) => ({ name, digest: sha256(secret) }))
   return (request) => {
-    const given = /^bearer +(\S+)$/i.exec(request.headers.get('authorization') ?? '')?.[1]
+    const given = bearerToken(request.headers.get('authorization'))
     if (given === undefined) return null
     const digest = sha256(given)
     const matching = known.filter((key) => timingSafeEqual(key.digest, digest))

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { messageOf } from '../trail/error.ts'
 
 /** Reads `.env` of the working directory, if there is one; what the environment has already set stays. */
 export function loadEnvFile(): void {
@@ -6,7 +7,7 @@ export function loadEnvFile(): void {
   try {
     process.loadEnvFile('.env')
   } catch (error) {
-    console.error(`.env cannot be read (${error instanceof Error ? error.message : String(error)}).`)
+    console.error(`.env cannot be read (${messageOf(error)}).`)
     process.exit(1)
   }
 }

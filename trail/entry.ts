@@ -124,8 +124,13 @@ export interface Report extends Partial<Facts> {
   keyedAt: number
 }
 
-/** Separates the parts of a natural key. */
+/** Separates the parts of a key; no id holds it. */
 const NUL = '\u0000'
+
+/** Two reports with the same key are one entry: `source 0x00 natural key`. */
+export function keyOf({ source, naturalKey }: Report): string {
+  return source + NUL + naturalKey
+}
 
 export type LogoutFacts = Pick<
   Facts,

@@ -14,6 +14,11 @@ export const trailErrorCodes = [
 ] as const
 export type TrailErrorCode = (typeof trailErrorCodes)[number]
 
+/** What an error says, whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
 export class TrailError extends Error {
   override readonly name = 'TrailError'
   readonly code: TrailErrorCode

@@ -8,7 +8,7 @@
  *   of the entry that is there, and writes nothing: within a batch, across batches, after a restart, after erasure.
  * - A report that the table refuses (a wrong type) fails alone, as `rejected`; the rest of its batch is durable.
  * - `read` returns committed entries only, in the order of their index.
- * - `check` makes a write durable and takes nothing on trust: it fulfils only when an append would succeed now.
+ * - `check` makes a write durable and takes nothing on trust: it rejects when the store cannot take one now.
  * - After `close` every call rejects with `trail-closed`. `close` waits for the appends under way.
  *
  * Rejections are `TrailError`s.

@@ -5,7 +5,7 @@
  * batch is 1 when idle and grows with the load by itself.
  */
 import assert from 'node:assert/strict'
-import type { Report } from './entry.ts'
+import { keyOf, type Report } from './entry.ts'
 import { TrailError } from './error.ts'
 import type { AppendResult, TrailStore } from './store.ts'
 
@@ -51,8 +51,8 @@ interface Waiting {
   key: string
   /** ms on the monotonic clock. */
   expiresAt: number
+  /** The first answer counts; later ones change nothing, as promises have it. */
   resolve: (outcome: AppendOutcome) => void
-  answered: boolean
 }
 
 export class Trail {
@@ -88,18 +88,18 @@ export class Trail {
   /** Never rejects, and answers within `confirmWithinMs`. */
   append(report: Report): Promise<AppendOutcome> {
     if (this.#closing) return Promise.resolve('closed')
-    const key = `${report.source}\u0000${report.naturalKey}`
+    const key = keyOf(report)
     if (this.#recent.has(key)) return Promise.resolve('duplicate')
     if (this.#waiting.length >= this.#queueLimit) return Promise.resolve('queue-full')
     return new Promise((resolve) => {
       const expiresAt = performance.now() + this.#confirmWithinMs
-      this.#waiting.push({ report, key, expiresAt, resolve, answered: false })
+      this.#waiting.push({ report, key, expiresAt, resolve })
       this.#timer ??= setTimeout(() => this.#expire(), this.#confirmWithinMs)
       if (this.#inFlight === 0) this.#commit()
     })
   }
 
-  /** Fulfils only when an append would be durable now. @throws {TrailError} with what is wrong, in bounded time. */
+  /** Fulfils when the store took a write just now. @throws {TrailError} with what is wrong, in bounded time. */
   async check(): Promise<void> {
     const late = Promise.withResolvers<never>()
     const seconds = this.#confirmWithinMs / 1000
@@ -137,7 +137,7 @@ export class Trail {
       },
       (error: unknown) => {
         this.#observe.failed?.(error)
-        for (const waiting of batch) answer(waiting, 'store-failed')
+        for (const waiting of batch) waiting.resolve('store-failed')
         this.#continue()
       },
     )
@@ -162,7 +162,7 @@ export class Trail {
     } else {
       this.#recent.add(waiting.key)
     }
-    answer(waiting, result.result)
+    waiting.resolve(result.result)
   }
 
   /** Answers all whose time is up; they stay in line, and may still become durable. */
@@ -170,17 +170,11 @@ export class Trail {
     const now = performance.now()
     const next = this.#waiting.find((waiting) => {
       if (waiting.expiresAt > now) return true
-      answer(waiting, 'timed-out')
+      waiting.resolve('timed-out')
       return false
     })
     this.#timer = next ? setTimeout(() => this.#expire(), next.expiresAt - now) : null
   }
-}
-
-function answer(waiting: Waiting, outcome: AppendOutcome): void {
-  if (waiting.answered) return
-  waiting.answered = true
-  waiting.resolve(outcome)
 }
 
 /** A bounded set that forgets what was longest not asked for. */

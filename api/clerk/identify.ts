@@ -1,5 +1,6 @@
 /** From a request to the caller that its Clerk session token proves. */
 import { parse as parseCookie } from 'hono/utils/cookie'
+import { bearerToken } from '../bearer.ts'
 import type { Caller } from '../caller.ts'
 import { jwksKeys, pemKeys, type KeySource } from './keys.ts'
 import { isHttpsOrLoopback, isOrigin } from '../urls.ts'
@@ -93,13 +94,11 @@ function keysFrom(
   return pemKeys(pems, onFailure)
 }
 
-const BEARER = /^bearer +([^\s,]+)$/i
-
 function identifyWith(rules: SessionTokenRules, allowedOrigins: readonly string[]) {
   return async function identify(request: Request): Promise<Caller> {
     const authorization = request.headers.get('authorization')
     if (authorization !== null) {
-      const token = BEARER.exec(authorization)?.[1]
+      const token = bearerToken(authorization)
       return token ? verifySessionToken(token, rules) : { is: 'anonymous', refused: 'malformed-header' }
     }
     const cookie = sessionCookieOf(request)

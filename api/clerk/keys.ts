@@ -48,7 +48,7 @@ const REFRESH_AFTER_MS = 600_000
  * Keys of a JWKS (RFC 7517), fetched when first needed.
  *
  * Keys once had stay good while Clerk is down; they are replaced only by a fetch that succeeded. Fetches, failed
- * ones too, are at least 30 s apart and never two at once, so a flood of unknown `kid`s costs Clerk nothing.
+ * ones too, begin at least 30 s apart and end after 1.5 s, so a flood of unknown `kid`s costs Clerk nothing.
  */
 export function jwksKeys({ url, onFailure, elapsedMs = () => performance.now() }: JwksOptions): KeySource {
   let keys = new Map<string, CryptoKey>()

@@ -9,7 +9,7 @@ import type { Caller, VerifiedCaller } from '../caller.ts'
 import { corsHeaders } from '../cors.ts'
 import { logoutEvent, type LogoutEvent, type LogoutRecord } from '../logout-event.ts'
 import { readLogout, type LogoutRequest } from '../logout-request.ts'
-import { problem } from '../problem.ts'
+import { details, problem } from '../problem.ts'
 
 export interface LogoutDeps {
   /** Who the request comes from, as far as its token proves it. */
@@ -40,11 +40,7 @@ export function logoutWith({ identify, record, log, now, auditRequired, allowedO
     log(logoutEvent(recorded, caller, asked))
     const headers = { 'Logout-Record': recorded, ...corsHeaders(request, allowedOrigins) }
     if (recorded === 'logged' && auditRequired) {
-      return problem(
-        'logout-not-recorded',
-        'Clerk still ends the session. Send this request again to have it recorded.',
-        headers,
-      )
+      return problem('logout-not-recorded', details['logout-not-recorded'], headers)
     }
     return new Response(BODY, {
       headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', ...headers },

@@ -8,9 +8,9 @@ import { rmSync, statSync } from 'node:fs'
 import { open, link, unlink } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { backup } from 'node:sqlite'
-import { TrailError } from '../error.ts'
+import { messageOf, TrailError } from '../error.ts'
 import type { TrailHead } from '../store.ts'
-import { openForReading, readTrailRow, withErrorsNamed } from './sqlite-schema.ts'
+import { openForReading, readTrailHead, withErrorsNamed } from './sqlite-schema.ts'
 
 export interface Backup {
   /** Of the copy, read back from it. */
@@ -38,8 +38,7 @@ export async function backupTrail(from: string, to: string): Promise<Backup> {
     return { head, bytes: size }
   } catch (cause) {
     if (cause instanceof TrailError) throw cause
-    const message = cause instanceof Error ? cause.message : String(cause)
-    throw new TrailError('trail-unwritable', `${to} could not be written: ${message}.`, { cause })
+    throw new TrailError('trail-unwritable', `${to} could not be written: ${messageOf(cause)}.`, { cause })
   } finally {
     // With what SQLite leaves beside it after it was read.
     for (const end of ['', '-wal', '-shm']) rmSync(partial + end, { force: true })
@@ -69,7 +68,7 @@ function checkedHead(path: string, from: string): TrailHead {
         `${from} is damaged (${String(damage)}); restore an earlier backup.`,
       )
     }
-    const { trailKey: _, ...head } = readTrailRow(db)
+    const head = readTrailHead(db)
     const entries = Number(db.prepare('SELECT count(*) AS entries FROM entries').get()?.['entries'])
     if (entries !== head.nextIndex) {
       throw new TrailError(

@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto'
 import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { TrailError } from '../error.ts'
+import { messageOf, TrailError } from '../error.ts'
 import type { TrailHead } from '../store.ts'
 
 /** Migration n brings a file from version n to n + 1. Published migrations are never edited. */
@@ -120,6 +120,12 @@ export function readTrailRow(db: DatabaseSync): TrailRow {
   }
 }
 
+/** The trail row without the trail key, which never leaves the store. */
+export function readTrailHead(db: DatabaseSync): TrailHead {
+  const { trailKey: _, ...head } = readTrailRow(db)
+  return head
+}
+
 /** Device and inode: a path that leads to another file than the one we opened has another identity. */
 export function fileIdentity(path: string): string {
   const found = statSync(path, { throwIfNoEntry: false })
@@ -130,7 +136,7 @@ export function fileIdentity(path: string): string {
 export function replaced(path: string): TrailError {
   return new TrailError(
     'trail-replaced',
-    `${path} was deleted or replaced while the service runs; put the file back and restart the service.`,
+    `${path} was deleted or replaced while the service runs; put the file back (a copy of it needs a restart of the service).`,
   )
 }
 
@@ -247,8 +253,4 @@ function isSystemError(error: unknown): boolean {
 export function sqliteCode(error: unknown): number | null {
   if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return null
   return error.errcode & 0xff
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -3,11 +3,12 @@
  */
 import { createHmac } from 'node:crypto'
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
-import { columns, type Entry, type Report } from '../entry.ts'
+import { columns, keyOf, type Entry, type Report } from '../entry.ts'
 import type { AppendResult, TrailHead } from '../store.ts'
 import {
   fileIdentity,
   openForWriting,
+  readTrailHead,
   readTrailRow,
   replaced,
   sqliteCode,
@@ -52,8 +53,7 @@ export class SqliteWriter {
   }
 
   head(): TrailHead {
-    const { trailKey: _, ...head } = readTrailRow(this.#db)
-    return head
+    return readTrailHead(this.#db)
   }
 
   append(batch: readonly Report[], recordedAt: number): AppendResult[] {
@@ -69,7 +69,7 @@ export class SqliteWriter {
     })
   }
 
-  /** Writes the trail row as it is and syncs it: fails exactly when an append would. */
+  /** Writes the trail row as it is and syncs it, so that a disk that takes no writes is noticed. */
   check(): void {
     this.#transaction(() => {
       const { nextIndex } = readTrailRow(this.#db)
@@ -123,10 +123,7 @@ export class SqliteWriter {
 export function dedupeKey(trailKey: Uint8Array, report: Report): Uint8Array {
   const key = Buffer.allocUnsafe(18)
   key.writeUInt16BE(Math.min(Math.max(Math.floor(report.keyedAt / DAY_MS), 0), 0xffff))
-  createHmac('sha256', trailKey)
-    .update(`${report.source}\u0000${report.naturalKey}`)
-    .digest()
-    .copy(key, 2, 0, 16)
+  createHmac('sha256', trailKey).update(keyOf(report)).digest().copy(key, 2, 0, 16)
   return key
 }
 

@@ -105,11 +105,11 @@ class SqliteStore implements TrailStore {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closing.abort()
-    const thread = await this.#thread.catch(() => null)
-    if (thread) {
-      // A thread that dies meanwhile has told those it owed; there is nothing left of it to close.
-      await Promise.allSettled([this.#send(thread, { do: 'close' })])
-      await thread.worker.terminate()
+    // Whoever asked a thread that did not start, or that dies meanwhile, has been told; nothing of it is left to close.
+    const [started] = await Promise.allSettled([this.#thread])
+    if (started.status === 'fulfilled') {
+      await Promise.allSettled([this.#send(started.value, { do: 'close' })])
+      await started.value.worker.terminate()
     }
     this.#reading?.close()
     this.#lock[Symbol.dispose]()
