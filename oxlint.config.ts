@@ -8,6 +8,7 @@ interface Wall {
   /** Matches the text of an import. */
   regex: string
   message: string
+  allowTypeImports?: boolean
 }
 
 const toClerk: Wall = {
@@ -41,6 +42,26 @@ const toSibling: Wall = { regex: '^\\./|/routes/', message: 'Routes never import
 const toNode: Wall = { regex: '^node:', message: 'Rung 1 runs where there is no Node.' }
 const toMain: Wall = { regex: '/main\\.ts$', message: 'Nothing imports the composition root but cli/.' }
 const toEnvironment: Wall = { regex: '^node:process$', message: 'Only api/config.ts reads the environment.' }
+
+const toContract: Wall = {
+  regex: '^(\\.\\./)+api/contract\\.ts$',
+  message: 'A front end has the contract’s types, and none of its code.',
+  allowTypeImports: true,
+}
+const toBackend: Wall = {
+  // The linter's expressions cannot look ahead: `cont` is how contract.ts begins, and nothing else in api/.
+  regex:
+    '^(\\.\\./)+((index|hono|next)\\.ts$|(trail|session-ends|cli|dashboard)/|api/([^c]|c[^o]|co[^n]|con[^t]))',
+  message: 'A front end talks HTTP, and knows the types of api/contract only.',
+}
+const toClerkReact: Wall = {
+  regex: '^@clerk/',
+  message: 'Only react/nextjs.ts and react/clerk.ts import Clerk’s packages.',
+}
+const toClerkBackend: Wall = {
+  regex: '^(@clerk/(backend|clerk-js)|jose)($|/)',
+  message: 'A front end verifies nothing, and is given its Clerk.',
+}
 
 /** The files of rung 1 that lie among the service's own. */
 const rung1 = 'api/{bearer,caller,cors,logout-event,logout-log,logout-request,mount-logout,problem,urls}.ts'
@@ -114,6 +135,8 @@ export default defineConfig({
     room(['api/routes/**/*.ts'], [toClerk, toClerkRoom, toStores, toApp, toSibling, upwards, toNode]),
     room(['api/clerk/**/*.ts'], [toStores, toRoutes, toApp, upwards, toNode]),
     room(['index.ts', 'hono.ts', 'next.ts'], [toClerk, toStores, toMain, toNode]),
+    room(['react/*.ts'], [toContract, toBackend, toClerkReact, toNode]),
+    room(['react/{nextjs,clerk}.ts'], [toContract, toBackend, toClerkBackend, toNode]),
     room(['cli/**/*.ts'], [toClerk, toClerkRoom, toDatabase]),
     {
       files: ['api/config.ts'],

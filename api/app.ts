@@ -11,7 +11,7 @@ import {
   metricsOperation,
   openApiOperation,
   readyzOperation,
-} from './contract.ts'
+} from './operations.ts'
 import type { LogoutEvent } from './logout-event.ts'
 import type { Metrics } from './metrics.ts'
 import { mountLogout } from './mount-logout.ts'

@@ -1,10 +1,10 @@
-/** The HTTP contract: the shapes of what is sent and answered, and the operations that OpenAPI describes. */
-import type { DescribeRouteOptions } from 'hono-openapi'
-import { resolver } from 'hono-openapi'
+/**
+ * The HTTP contract: the shapes of what is sent and answered. The front ends know the service by these types alone; what
+ * OpenAPI says of each operation stands in `operations.ts`.
+ */
 import { z } from 'zod'
 import { intents } from '../trail/entry.ts'
-import type { LogoutRecord } from './logout-event.ts'
-import { details, problemBody, problemStatus, type ProblemCode } from './problem.ts'
+import { problemStatus, type ProblemCode } from './problem.ts'
 
 export const LogoutAnswer = z
   .object({ success: z.literal(true), message: z.literal('Logged out successfully') })
@@ -22,144 +22,10 @@ export const Problem = z
   })
   .meta({ ref: 'Problem', description: 'Problem details, RFC 9457.' })
 
+/** What a click meant; the query `intent`. */
+export const LogoutIntent = z.enum(intents)
+export type LogoutIntent = z.infer<typeof LogoutIntent>
+
 export const Alive = z.object({ status: z.literal('alive') }).meta({ ref: 'Alive' })
 
 export const Ready = z.object({ status: z.literal('ready') }).meta({ ref: 'Ready' })
-
-type Responses = NonNullable<DescribeRouteOptions['responses']>
-type Described = Responses[string]
-
-function json(schema: z.ZodType, description: string, example: unknown): Described {
-  return { description, content: { 'application/json': { schema: resolver(schema), example } } }
-}
-
-function problemAnswer(description: string, example: unknown): Described {
-  return { description, content: { 'application/problem+json': { schema: resolver(Problem), example } } }
-}
-
-function logoutRecordHeader(values: readonly LogoutRecord[], description: string) {
-  return { 'Logout-Record': { description, schema: { type: 'string' as const, enum: [...values] } } }
-}
-
-const anyRecord = logoutRecordHeader(
-  ['durable', 'duplicate', 'logged', 'anonymous'],
-  '`durable`: recorded in the trail, on disk. `duplicate`: this token’s logout already was. `logged`: only the log ' +
-    'is sure; sending it again is safe. `anonymous`: nobody was proved, nothing is recorded.',
-)
-
-export const logoutOperation: DescribeRouteOptions = {
-  operationId: 'logout',
-  summary: 'Log out',
-  description:
-    'Records that a person asked to log out. Clerk ends the session, in the browser: this call ends, stores and ' +
-    'revokes nothing. It answers 200 whoever calls, and says in `Logout-Record` how much is promised; only with ' +
-    '`AUDIT_REQUIRED=on` a logout that could not be recorded answers 503. A body is never read.\n\n' +
-    'The session token is read from `Authorization`. Only when that header is absent it is read from the `__session` ' +
-    'cookie, and then only if `Origin` is one of `ALLOWED_ORIGINS`.',
-  tags: ['Logout'],
-  security: [{}, { clerkSession: [] }],
-  parameters: [
-    {
-      name: 'intent',
-      in: 'query',
-      required: false,
-      description: 'What the click meant. Another value is recorded as none, and counted.',
-      schema: { type: 'string', enum: [...intents] },
-    },
-    {
-      name: 'traceparent',
-      in: 'header',
-      required: false,
-      description: 'W3C Trace Context; its trace id goes into the log line and the entry.',
-      schema: { type: 'string' },
-    },
-  ],
-  responses: {
-    200: {
-      ...json(LogoutAnswer, 'Logged; recorded as far as `Logout-Record` says.', {
-        success: true,
-        message: 'Logged out successfully',
-      }),
-      headers: anyRecord,
-    },
-    503: {
-      ...problemAnswer(
-        'With `AUDIT_REQUIRED=on` only: the logout is in the log, but could not be confirmed as recorded.',
-        problemBody('logout-not-recorded', details['logout-not-recorded']),
-      ),
-      headers: logoutRecordHeader(['logged'], '`logged`: only the log is sure.'),
-    },
-  },
-}
-
-export const livezOperation: DescribeRouteOptions = {
-  operationId: 'livez',
-  summary: 'Is the process alive?',
-  description: 'Looks at nothing else. Restart the service when this fails.',
-  tags: ['Operations'],
-  responses: { 200: json(Alive, 'It is.', { status: 'alive' }) },
-}
-
-export const readyzOperation: DescribeRouteOptions = {
-  operationId: 'readyz',
-  summary: 'Can logouts be verified and recorded now?',
-  description:
-    'Makes a write durable and looks whether there are keys to verify with. The answer is kept for a second. ' +
-    'Send no traffic while this fails; logouts that come all the same are answered, with what `Logout-Record` promises.',
-  tags: ['Operations'],
-  responses: {
-    200: json(Ready, 'They can.', { status: 'ready' }),
-    503: problemAnswer(
-      'They cannot, and why.',
-      problemBody('not-ready', 'keys: no key of Clerk could be fetched yet.'),
-    ),
-  },
-}
-
-export const metricsOperation: DescribeRouteOptions = {
-  operationId: 'metrics',
-  summary: 'Metrics for Prometheus',
-  description:
-    'For a peer on loopback that is not a proxy, for a reader key, or for anyone with `METRICS=open`.',
-  tags: ['Operations'],
-  security: [{}, { readerKey: [] }],
-  responses: {
-    200: {
-      description: 'The metrics.',
-      content: {
-        'text/plain': {
-          schema: { type: 'string' },
-          example: 'logout_trail_logouts_total{record="durable"} 1027\n',
-        },
-      },
-    },
-    401: problemAnswer(
-      'No reader key, and not from loopback.',
-      problemBody('unauthorized', details.unauthorized),
-    ),
-  },
-}
-
-export const openApiOperation: DescribeRouteOptions = {
-  operationId: 'openapi',
-  summary: 'This document',
-  tags: ['Operations'],
-  responses: {
-    200: {
-      description: 'OpenAPI 3.1.',
-      content: { 'application/json': { schema: { type: 'object' }, example: { openapi: '3.1.0' } } },
-    },
-  },
-}
-
-export const docsOperation: DescribeRouteOptions = {
-  operationId: 'docs',
-  summary: 'This document, to read',
-  tags: ['Operations'],
-  responses: {
-    200: {
-      description: 'A page that loads nothing from elsewhere.',
-      content: { 'text/html': { schema: { type: 'string' }, example: '<!doctype html>…' } },
-    },
-  },
-}

@@ -143,6 +143,28 @@ const probes: Record<string, string> = {
     import '../api/clerk/identify.ts' // ✗ no-restricted-imports: join api/clerk to the routes
     import 'node:sqlite' // ✗ no-restricted-imports: SQL stays behind the store
   `,
+  'react/probe.ts': `
+    import 'react'
+    import type { LogoutIntent } from '../api/contract.ts'
+    import './report.ts'
+    import { Problem } from '../api/contract.ts' // ✗ no-restricted-imports: none of its code
+    import type { Entry } from '../trail/entry.ts' // ✗ no-restricted-imports: types of api/contract only
+    import '../api/logout-event.ts' // ✗ no-restricted-imports: types of api/contract only
+    import '../index.ts' // ✗ no-restricted-imports: types of api/contract only
+    import '@clerk/react' // ✗ no-restricted-imports: Only react/nextjs.ts and react/clerk.ts
+    import 'node:util' // ✗ no-restricted-imports: where there is no Node
+    export const bytes = Buffer.alloc(16) // ✗ no-restricted-globals: where there is no Node
+    export const all = [Problem, {} as LogoutIntent, {} as Entry]
+  `,
+  'react/nextjs.ts': `
+    import '@clerk/nextjs'
+    import './bound.ts'
+    import '@clerk/backend' // ✗ no-restricted-imports: verifies nothing
+    import { Problem } from '../api/contract.ts' // ✗ no-restricted-imports: none of its code
+    import '../hono.ts' // ✗ no-restricted-imports: types of api/contract only
+    import 'node:util' // ✗ no-restricted-imports: where there is no Node
+    export const schema = Problem
+  `,
   ...Object.fromEntries(
     ['index.ts', 'hono.ts', 'next.ts'].map((file) => [
       file,

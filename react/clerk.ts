@@ -1,0 +1,14 @@
+'use client'
+/**
+ * `LogoutButton` and `useLogout()` for `@clerk/react`.
+ * @module
+ */
+import { useClerk } from '@clerk/react'
+import { boundLogoutButton, boundUseLogout } from './bound.ts'
+
+export { logout, LogoutError } from './logout.ts'
+export type { LogoutButtonProps, LogoutLabels } from './logout-button.ts'
+export type { UseLogout, UseLogoutOptions } from './use-logout.ts'
+
+export const useLogout = boundUseLogout(useClerk)
+export const LogoutButton = boundLogoutButton(useClerk)

@@ -1,0 +1,11 @@
+'use client'
+/**
+ * Logging out in a React app, or in any page: `logout({ clerk })` needs no React. With `@clerk/nextjs` or `@clerk/react`
+ * take `logout-trail/react/nextjs` or `logout-trail/react/clerk`, which find `clerk` by themselves.
+ * @module
+ */
+export type { ClerkBrowser, ClerkClient, ClerkSession } from './clerk-browser.ts'
+export { LogoutButton, type LogoutButtonProps, type LogoutLabels } from './logout-button.ts'
+export { logout, LogoutError, type LogoutErrorCode, type LogoutOptions, type LogoutState } from './logout.ts'
+export type { LogoutScope } from './sessions.ts'
+export { useLogout, type UseLogout, type UseLogoutOptions } from './use-logout.ts'

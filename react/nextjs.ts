@@ -1,0 +1,14 @@
+'use client'
+/**
+ * `LogoutButton` and `useLogout()` for `@clerk/nextjs`.
+ * @module
+ */
+import { useClerk } from '@clerk/nextjs'
+import { boundLogoutButton, boundUseLogout } from './bound.ts'
+
+export { logout, LogoutError } from './logout.ts'
+export type { LogoutButtonProps, LogoutLabels } from './logout-button.ts'
+export type { UseLogout, UseLogoutOptions } from './use-logout.ts'
+
+export const useLogout = boundUseLogout(useClerk)
+export const LogoutButton = boundLogoutButton(useClerk)

@@ -1,0 +1,76 @@
+/**
+ * A web site whose people sign in with Clerk, over real HTTP on one origin: the stand-in for Clerk's Frontend API under
+ * `/__clerk`, and under `/v1` the real API with a real trail, unless a test says that it is away.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import { openTestApp, type TestApp } from './app.ts'
+import { clerkFrontend, type ClerkFrontend } from './clerk-frontend.ts'
+
+/** `up`: it is. A number: answers with that status. `never` answers nothing, and keeps the connection. */
+export type Backend = 'up' | 'down' | 'never' | number
+
+export interface Site extends AsyncDisposable {
+  origin: string
+  publishableKey: string
+  frontend: ClerkFrontend
+  api: TestApp
+  backend: Backend
+  /** What came to `/v1`: method, path and query. */
+  reports: string[]
+  /** What came to `/v1` and to Clerk's sign-out, in the order in which it came. */
+  order: string[]
+  /** Waits until `/v1` was asked this many times. */
+  reported: (times: number) => Promise<void>
+}
+
+export async function openSite(): Promise<Site> {
+  const api = await openTestApp({ now: Date.now })
+  const server = createServer((request, response) => answer(request, response))
+  const { promise: listening, resolve } = Promise.withResolvers<void>()
+  server.listen(0, '127.0.0.1', resolve)
+  await listening
+  const origin = `http://localhost:${(server.address() as AddressInfo).port}`
+  const frontend = clerkFrontend(api.clerk, origin)
+  const listener = getRequestListener(api.app.fetch)
+  const waiting: { times: number; resolve: () => void }[] = []
+
+  function answer(request: IncomingMessage, response: ServerResponse): void {
+    const url = request.url ?? ''
+    if (url.startsWith('/__clerk/')) {
+      request.url = url.slice('/__clerk'.length)
+      if (/DELETE|remove/.test(url)) site.order.push('sign-out')
+      return frontend.answer(request, response)
+    }
+    site.order.push('report')
+    site.reports.push(`${request.method} ${url}`)
+    response.once('close', () => {
+      for (const { times, resolve } of waiting) if (site.reports.length >= times) resolve()
+    })
+    if (site.backend === 'up') return void listener(request, response)
+    if (site.backend === 'down') return void response.destroy()
+    if (site.backend !== 'never') response.writeHead(site.backend).end()
+  }
+
+  const site: Site = {
+    origin,
+    publishableKey: `pk_live_${api.clerk.publishableKey.split('_')[2]}`,
+    frontend,
+    api,
+    backend: 'up',
+    reports: [],
+    order: [],
+    reported: (times) =>
+      new Promise((resolve) => {
+        if (site.reports.length >= times && site.backend !== 'up') resolve()
+        waiting.push({ times, resolve })
+      }),
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections()
+      await new Promise((resolve) => server.close(resolve))
+      await api[Symbol.asyncDispose]()
+    },
+  }
+  return site
+}
