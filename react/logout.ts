@@ -51,7 +51,7 @@ const IDLE: LogoutState = { status: 'idle', error: null }
 /** What is known of one Clerk's logouts. It outlives the button: Clerk's own components hide it while signing out. */
 interface Progress {
   state: LogoutState
-  running: Promise<void> | null
+  running: Promise<void>
   listeners: Set<() => void>
 }
 
@@ -64,7 +64,7 @@ const known = new WeakMap<ClerkBrowser, Progress>()
  */
 export function logout(options: LogoutOptions): Promise<void> {
   const progress = progressOf(options.clerk)
-  progress.running ??= start(options, progress).finally(() => (progress.running = null))
+  if (progress.state.status !== 'pending') progress.running = start(options, progress)
   return progress.running
 }
 
@@ -121,7 +121,7 @@ async function within(ms: number, answer: Promise<void>, late: () => Error): Pro
 }
 
 function progressOf(clerk: ClerkBrowser): Progress {
-  const progress = known.get(clerk) ?? { state: IDLE, running: null, listeners: new Set() }
+  const progress = known.get(clerk) ?? { state: IDLE, running: Promise.resolve(), listeners: new Set() }
   known.set(clerk, progress)
   return progress
 }

@@ -8,7 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TestClerk } from './clerk-instance.ts'
 
 /** How sign-outs are answered. */
-export type SignOutAnswer = 'as Clerk does' | 'with 500' | 'never' | 'by hanging up'
+export type SignOutAnswer = 'as Clerk does' | 'with 500' | 'by hanging up' | 'late' | 'never'
 
 export interface ClerkFrontend {
   /** What was asked, without the query: `POST /v1/client/sessions DELETE`. */
@@ -17,16 +17,24 @@ export interface ClerkFrontend {
   sessions: string[]
   signOuts: SignOutAnswer
   answer: (request: IncomingMessage, response: ServerResponse) => void
+  /** Gives the id of the session. */
   signIn: (userId: string) => string
-  /** Answers what was left unanswered. */
+  /** Makes this the session that the browser used last, as another tab might. */
+  use: (sessionId: string) => void
+  /** A fresh session token. */
+  tokenOf: (sessionId: string) => string
+  /** Waits until something like this was asked. */
+  asked: (what: RegExp) => Promise<void>
+  /** Answers what is late, and hangs up on what will never be answered. */
   release: () => void
 }
 
 /** Answers requests whose path begins at `/v1`, for the instance of these keys. */
 export function clerkFrontend(clerk: TestClerk, origin: string): ClerkFrontend {
   const sessions = new Map<string, { userId: string; startedAt: number }>()
-  const waiting: (() => void)[] = []
-  let lastSignedIn: string | null = null
+  const unanswered: (() => unknown)[] = []
+  const awaited: { what: RegExp; resolve: () => void }[] = []
+  let lastActive: string | null = null
 
   function tokenOf(sessionId: string): { object: string; jwt: string } {
     const iat = Math.floor(Date.now() / 1000)
@@ -66,7 +74,7 @@ export function clerkFrontend(clerk: TestClerk, origin: string): ClerkFrontend {
       sessions: [...sessions.keys()].map(sessionOf),
       sign_in: null,
       sign_up: null,
-      last_active_session_id: lastSignedIn,
+      last_active_session_id: lastActive,
       cookie_expires_at: null,
       captcha_bypass: true,
       created_at: 0,
@@ -76,7 +84,7 @@ export function clerkFrontend(clerk: TestClerk, origin: string): ClerkFrontend {
 
   function end(ids: Iterable<string>): void {
     for (const id of ids) sessions.delete(id)
-    lastSignedIn = [...sessions.keys()].at(-1) ?? null
+    lastActive = [...sessions.keys()].at(-1) ?? null
   }
 
   const frontend: ClerkFrontend = {
@@ -88,29 +96,40 @@ export function clerkFrontend(clerk: TestClerk, origin: string): ClerkFrontend {
     signIn: (userId) => {
       const id = `sess_${randomUUID().replaceAll('-', '')}`
       sessions.set(id, { userId, startedAt: Date.now() })
-      lastSignedIn = id
+      lastActive = id
       return id
     },
+    use: (sessionId) => (lastActive = sessionId),
+    tokenOf: (sessionId) => tokenOf(sessionId).jwt,
+    asked: (what) =>
+      new Promise((resolve) => {
+        if (frontend.requests.some((request) => what.test(request))) resolve()
+        else awaited.push({ what, resolve })
+      }),
     release: () => {
-      for (const go of waiting.splice(0)) go()
+      for (const settle of unanswered.splice(0)) settle()
     },
     answer: (request, response) => {
       const { pathname, searchParams } = new URL(request.url ?? '', 'http://clerk')
       const method = searchParams.get('_method') ?? request.method
       frontend.requests.push(`${method} ${pathname}`)
+      for (const { what, resolve } of awaited) if (what.test(`${method} ${pathname}`)) resolve()
       const answer = (body: unknown) =>
         response.setHeader('content-type', 'application/json').end(JSON.stringify(body))
       const [, sessionId = '', action] = /^\/v1\/client\/sessions\/([^/]+)\/(\w+)$/.exec(pathname) ?? []
 
       const signOut = (ids: Iterable<string>) => {
         if (frontend.signOuts === 'by hanging up') return response.destroy()
-        if (frontend.signOuts === 'never') return waiting.push(() => response.destroy())
+        if (frontend.signOuts === 'never') return unanswered.push(() => response.destroy())
         if (frontend.signOuts === 'with 500') {
           response.statusCode = 500
           return answer({ errors: [{ code: 'internal_clerk_error', message: 'Oops', long_message: 'Oops' }] })
         }
-        end(ids)
-        return answer({ response: client(), client: null })
+        const signedOut = () => {
+          end(ids)
+          return answer({ response: client(), client: null })
+        }
+        return frontend.signOuts === 'late' ? unanswered.push(signedOut) : signedOut()
       }
 
       if (pathname === '/v1/environment') answer(ENVIRONMENT)

@@ -2,16 +2,49 @@
  * A page in a browser, as far as jsdom is one, with the real clerk-js. One page at a time is the process's `window`; a
  * second tab is a page in a worker thread.
  */
-import { JSDOM } from 'jsdom'
+import { JSDOM, type DOMWindow } from 'jsdom'
 import type * as clerkJs from '@clerk/clerk-js/no-rhc'
-import type { Site } from './site.ts'
+import { openSite, type Site } from './site.ts'
 
 export interface Page extends Disposable {
   clerk: clerkJs.Clerk
+  window: DOMWindow
   document: Document
   /** Where the page was sent: paths that the app's router got, in order. */
   landings: string[]
+  /** What the page has asked for, in order: method, path and query. */
+  fetches: { asked: string; init: RequestInit }[]
   load: () => Promise<void>
+  /** Waits for the answers to all that was fetched. */
+  settled: () => Promise<unknown>
+  /** As when the cable is pulled: `navigator.onLine` is false, and nothing can be fetched. */
+  goOffline: () => void
+}
+
+/** A site where these users are signed in, the last one in use, and a page of it that has loaded. */
+export async function openSignedIn(...users: string[]): Promise<SignedIn> {
+  const site = await openSite()
+  for (const user of users) site.frontend.signIn(user)
+  const page = await openPage(site)
+  await page.load()
+  site.frontend.requests.length = 0
+  page.fetches.length = 0
+  return {
+    site,
+    page,
+    [Symbol.asyncDispose]: async () => {
+      site.frontend.release()
+      if (site.backend === 'up') await page.settled()
+      await site[Symbol.asyncDispose]()
+      await page.settled()
+      page[Symbol.dispose]()
+    },
+  }
+}
+
+export interface SignedIn extends AsyncDisposable {
+  site: Site
+  page: Page
 }
 
 let opened = 0
@@ -42,10 +75,22 @@ export async function openPage(
   define('window', window)
   const held = holdBackground()
   // As the browser's own: paths count from the page, and it says where it comes from.
-  define('fetch', (input: string | URL, init: RequestInit = {}) => {
+  const fetches: Page['fetches'] = []
+  let online = true
+  Object.defineProperty(window.navigator, 'onLine', { get: () => online })
+  const answers: Promise<Response>[] = []
+  const answer = async (url: URL, init: RequestInit) => {
+    if (!online) throw new TypeError('Failed to fetch')
     const headers = new Headers(init.headers)
     headers.set('origin', window.location.origin)
-    return nodeFetch(new URL(input, window.location.href), { ...init, headers })
+    return nodeFetch(url, { ...init, headers })
+  }
+  define('fetch', (input: string | URL, init: RequestInit = {}) => {
+    const url = new URL(input, window.location.href)
+    fetches.push({ asked: `${init.method} ${url.pathname}${url.search}`, init })
+    const answered = answer(url, init)
+    answers.push(answered)
+    return answered
   })
   browser['fetch'] = globalThis.fetch
 
@@ -58,8 +103,12 @@ export async function openPage(
   const land = (to: string) => landings.push(to)
   return {
     clerk,
+    window,
     document: window.document,
     landings,
+    fetches,
+    settled: () => Promise.allSettled(answers),
+    goOffline: () => (online = false),
     load: () =>
       clerk.load({ signInUrl: '/sign-in', routerPush: land, routerReplace: land, telemetry: false }),
     [Symbol.dispose]: () => {

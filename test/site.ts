@@ -21,7 +21,7 @@ export interface Site extends AsyncDisposable {
   reports: string[]
   /** What came to `/v1` and to Clerk's sign-out, in the order in which it came. */
   order: string[]
-  /** Waits until `/v1` was asked this many times. */
+  /** Waits until `/v1` has answered, or hung up, this many times. */
   reported: (times: number) => Promise<void>
 }
 
@@ -34,6 +34,7 @@ export async function openSite(): Promise<Site> {
   const origin = `http://localhost:${(server.address() as AddressInfo).port}`
   const frontend = clerkFrontend(api.clerk, origin)
   const listener = getRequestListener(api.app.fetch)
+  let answered = 0
   const waiting: { times: number; resolve: () => void }[] = []
 
   function answer(request: IncomingMessage, response: ServerResponse): void {
@@ -46,7 +47,8 @@ export async function openSite(): Promise<Site> {
     site.order.push('report')
     site.reports.push(`${request.method} ${url}`)
     response.once('close', () => {
-      for (const { times, resolve } of waiting) if (site.reports.length >= times) resolve()
+      answered += 1
+      for (const { times, resolve } of waiting) if (answered >= times) resolve()
     })
     if (site.backend === 'up') return void listener(request, response)
     if (site.backend === 'down') return void response.destroy()
@@ -63,8 +65,8 @@ export async function openSite(): Promise<Site> {
     order: [],
     reported: (times) =>
       new Promise((resolve) => {
-        if (site.reports.length >= times && site.backend !== 'up') resolve()
-        waiting.push({ times, resolve })
+        if (answered >= times) resolve()
+        else waiting.push({ times, resolve })
       }),
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections()

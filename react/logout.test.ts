@@ -1,0 +1,344 @@
+/** With the real clerk-js in a page, the real API, and a stand-in for Clerk's Frontend API, all over HTTP. */
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { before, describe, it } from 'node:test'
+import { Worker } from 'node:worker_threads'
+import type { SignOutAnswer } from '../test/clerk-frontend.ts'
+import { openPage, openSignedIn, type Page } from '../test/page.ts'
+import { openSite, type Backend } from '../test/site.ts'
+import { logout, LogoutError, logoutState, onLogoutState, resetLogout } from './logout.ts'
+
+type ClerkIs = SignOutAnswer | 'offline'
+type SignOut = (page: Page) => Promise<void>
+
+const signOutAlone: SignOut = async ({ clerk }) => {
+  await clerk.signOut({ redirectUrl: '/sign-in', sessionId: clerk.session?.id ?? '' })
+}
+const withLogout: SignOut = ({ clerk }) => logout({ clerk })
+
+/** All that can be seen of a sign-out, at Clerk and in the page. */
+async function whatHappens(signOut: SignOut, clerk: ClerkIs, backend: Backend = 'up') {
+  await using opened = await openSignedIn('user_1')
+  const { site, page } = opened
+  site.backend = backend
+  if (clerk === 'offline') page.goOffline()
+  else site.frontend.signOuts = clerk
+  const seen: string[] = []
+  page.clerk.addListener(({ user }) => {
+    seen.push(user ? 'signed in' : user === null ? 'signed out' : 'leaving')
+  })
+  const outcome = signOut(page).then(
+    () => 'resolved',
+    (error: Error) => ((error.cause ?? error) as Error).message.replace(/localhost:\d+/, 'localhost'),
+  )
+  if (clerk === 'never') {
+    await site.frontend.asked(/^DELETE/)
+    site.frontend.release()
+  }
+  return {
+    outcome: await outcome,
+    seen,
+    landings: page.landings,
+    askedOfClerk: site.frontend.requests,
+    stillAtClerk: site.frontend.sessions.length,
+  }
+}
+
+describe('logout(), beside signOut() alone', () => {
+  const backends: Backend[] = ['up', 'down', 'never', 401, 429, 500, 503]
+  const signedOut = {
+    outcome: 'resolved',
+    seen: ['signed in', 'leaving', 'signed out'],
+    landings: ['/sign-in'],
+  }
+  const stuck = { seen: ['signed in', 'leaving'], landings: [], stillAtClerk: 1 }
+  const clerks = {
+    'as Clerk does': { ...signedOut, stillAtClerk: 0 },
+    'with 500': { ...stuck, outcome: 'Oops' },
+    'by hanging up': stuck,
+    never: stuck,
+    // Clerk's own: the page is signed out, and the session lives on.
+    offline: { ...signedOut, stillAtClerk: 1, askedOfClerk: [] },
+  }
+
+  for (const [name, known] of Object.entries(clerks)) {
+    const clerk = name as ClerkIs
+    describe(`when Clerk answers ${clerk}`, () => {
+      let alone: Awaited<ReturnType<typeof whatHappens>>
+      before(async () => {
+        alone = await whatHappens(signOutAlone, clerk)
+        assert.partialDeepStrictEqual(alone, known)
+      })
+      for (const backend of backends) {
+        it(`signs out, or fails to, as signOut() alone does: our API is ${backend}`, async (t) => {
+          t.mock.method(console, 'warn', () => undefined)
+          assert.deepEqual(await whatHappens(withLogout, clerk, backend), alone)
+        })
+      }
+    })
+  }
+})
+
+describe('logout()', () => {
+  it('tells the backend at the click, with the token that is there, and does not wait for it', async (t) => {
+    t.mock.method(console, 'warn', () => undefined)
+    await using opened = await openSignedIn('user_1')
+    const { site, page } = opened
+    site.backend = 'never'
+    const token = page.clerk.session?.lastActiveToken?.getRawString()
+
+    const done = logout({ clerk: page.clerk })
+    const [report] = page.fetches
+    assert.equal(report?.asked, 'DELETE /v1/auth/session')
+    const headers = { Authorization: `Bearer ${token}` }
+    assert.deepEqual(report.init, { method: 'DELETE', keepalive: true, headers })
+
+    await done
+    assert.deepEqual(page.landings, ['/sign-in'])
+    assert.deepEqual(site.frontend.sessions, [])
+  })
+
+  it('is recorded by the real API as one durable entry', async () => {
+    await using opened = await openSignedIn('user_1')
+    const { site, page } = opened
+    const sessionId = page.clerk.session?.id
+    await logout({ clerk: page.clerk, intent: 'security' })
+    await site.reported(1)
+    assert.partialDeepStrictEqual(await site.api.entries(), [
+      { kind: 'logout.requested', user_id: 'user_1', session_id: sessionId, intent: 'security' },
+    ])
+  })
+
+  it('tells nobody with endpoint false, and signs out', async () => {
+    await using opened = await openSignedIn('user_1')
+    const { site, page } = opened
+    await logout({ clerk: page.clerk, endpoint: false })
+    assert.deepEqual(page.landings, ['/sign-in'])
+    assert.deepEqual(site.order, ['sign-out'])
+    assert.equal(page.fetches.length, 1)
+  })
+
+  it('tells the endpoint that it is given, beside the query that is there', async () => {
+    await using opened = await openSignedIn('user_1')
+    const { page } = opened
+    await logout({ clerk: page.clerk, endpoint: '/api/bye?from=menu', intent: 'idle' })
+    assert.equal(page.fetches[0]?.asked, 'DELETE /api/bye?from=menu&intent=idle')
+  })
+
+  it('warns and signs out when the backend cannot be told', async (t) => {
+    const warned = t.mock.method(console, 'warn', () => undefined)
+    for (const endpoint of ['http://', 'http://127.0.0.1:1/v1/auth/session']) {
+      await using opened = await openSignedIn('user_1')
+      await logout({ clerk: opened.page.clerk, endpoint })
+      assert.deepEqual(opened.page.landings, ['/sign-in'])
+    }
+    assert.equal(warned.mock.callCount(), 2)
+  })
+
+  it('signs out when fetch itself throws', async (t) => {
+    const warned = t.mock.method(console, 'warn', () => undefined)
+    await using opened = await openSignedIn('user_1')
+    const { page } = opened
+    const real = globalThis.fetch
+    t.mock.method(globalThis, 'fetch', (...call: Parameters<typeof fetch>) => {
+      if (String(call[0]).includes('/v1/auth/session')) throw new Error('patched by somebody')
+      return real(...call)
+    })
+    await logout({ clerk: page.clerk })
+    assert.deepEqual(page.landings, ['/sign-in'])
+    assert.equal(warned.mock.callCount(), 1)
+  })
+
+  it('lands where it is told', async () => {
+    await using opened = await openSignedIn('user_1')
+    await logout({ clerk: opened.page.clerk, redirectUrl: '/goodbye' })
+    assert.deepEqual(opened.page.landings, ['/goodbye'])
+  })
+
+  it('joins a logout that is on its way: one report, one sign-out', async () => {
+    await using opened = await openSignedIn('user_1')
+    const { site, page } = opened
+    await Promise.all([logout({ clerk: page.clerk }), logout({ clerk: page.clerk })])
+    assert.deepEqual(site.order.toSorted(), ['report', 'sign-out'])
+    assert.deepEqual(page.landings, ['/sign-in'])
+  })
+
+  it('tells nobody of a person who is signed out already', async () => {
+    await using site = await openSite()
+    using page = await openPage(site)
+    await page.load()
+    await logout({ clerk: page.clerk })
+    assert.deepEqual(site.order, [])
+  })
+})
+
+describe('logout() before Clerk has loaded', () => {
+  it('tells the backend with the token of the cookie, and signs out when Clerk is there', async () => {
+    await using site = await openSite()
+    const sessionId = site.frontend.signIn('user_1')
+    using page = await openPage(site)
+    page.document.cookie = `__session=${site.frontend.tokenOf(sessionId)}; path=/`
+
+    const done = logout({ clerk: page.clerk })
+    await site.reported(1)
+    assert.deepEqual(site.order, ['report'])
+    await page.load()
+    await done
+
+    assert.deepEqual(page.landings, ['/sign-in'])
+    assert.deepEqual(site.frontend.sessions, [])
+    assert.partialDeepStrictEqual(await site.api.entries(), [{ user_id: 'user_1', session_id: sessionId }])
+  })
+
+  it('keeps the token of the cookie from other origins', async (t) => {
+    t.mock.method(console, 'warn', () => undefined)
+    await using site = await openSite()
+    const sessionId = site.frontend.signIn('user_1')
+    using page = await openPage(site)
+    page.document.cookie = `__session=${site.frontend.tokenOf(sessionId)}; path=/`
+    const done = logout({ clerk: page.clerk, endpoint: 'http://127.0.0.1:1/v1/auth/session' })
+    assert.deepEqual(page.fetches[0]?.init.headers, {})
+    await page.load()
+    await done
+  })
+})
+
+describe('logout() of several accounts in one browser', () => {
+  it('ends the one in use, and reports that one', async () => {
+    await using opened = await openSignedIn('user_1', 'user_2')
+    const { site, page } = opened
+    const [first, second] = site.frontend.sessions
+    await logout({ clerk: page.clerk })
+    await site.reported(1)
+
+    assert.deepEqual(page.landings, ['/sign-in'])
+    assert.deepEqual(site.frontend.requests, [`POST /v1/client/sessions/${second}/remove`])
+    assert.deepEqual(site.frontend.sessions, [first])
+    assert.deepEqual(
+      (await site.api.entries()).map(({ user_id }) => user_id),
+      ['user_2'],
+    )
+  })
+
+  it('ends all with scope browser, and reports each with its own token', async () => {
+    await using opened = await openSignedIn('user_1', 'user_2')
+    const { site, page } = opened
+    const sessions = site.frontend.sessions
+    await logout({ clerk: page.clerk, scope: 'browser' })
+    await site.reported(2)
+
+    assert.deepEqual(page.landings, ['/sign-in'])
+    assert.deepEqual(site.frontend.requests, ['DELETE /v1/client/sessions'])
+    const entries = await site.api.entries()
+    assert.deepEqual(entries.map(({ session_id }) => session_id).toSorted(), sessions.toSorted())
+    assert.deepEqual(entries.map(({ user_id }) => user_id).toSorted(), ['user_1', 'user_2'])
+  })
+
+  it('ends the same one when it is tried again, and lands', async () => {
+    await using opened = await openSignedIn('user_1', 'user_2')
+    const { site, page } = opened
+    const [first = '', second = ''] = site.frontend.sessions
+    await page.clerk.setActive({ session: first })
+    site.frontend.use(second)
+    site.frontend.signOuts = 'with 500'
+    await assert.rejects(logout({ clerk: page.clerk }), { code: 'sign-out-failed' })
+    assert.equal(page.clerk.session, undefined)
+
+    site.frontend.signOuts = 'as Clerk does'
+    page.landings.length = 0
+    await logout({ clerk: page.clerk })
+    assert.deepEqual(site.frontend.sessions, [second])
+    assert.deepEqual(page.landings, ['/sign-in'])
+    assert.equal(page.clerk.session, null)
+  })
+})
+
+describe('logout() when Clerk fails', () => {
+  it('throws sign-out-failed with Clerk’s error as its cause, and works when it is tried again', async () => {
+    await using opened = await openSignedIn('user_1')
+    const { site, page } = opened
+    const { clerk } = page
+    site.frontend.signOuts = 'with 500'
+    await assert.rejects(logout({ clerk }), (error) => {
+      assert.ok(error instanceof LogoutError)
+      assert.equal(error.code, 'sign-out-failed')
+      assert.equal((error.cause as Error).message, 'Oops')
+      assert.deepEqual(logoutState(clerk), { status: 'error', error })
+      return true
+    })
+
+    site.frontend.signOuts = 'as Clerk does'
+    await logout({ clerk })
+    assert.deepEqual(page.landings, ['/sign-in'])
+    assert.deepEqual(logoutState(clerk), { status: 'idle', error: null })
+    await site.reported(2)
+    assert.equal((await site.api.entries()).length, 1)
+  })
+
+  it('throws no-answer after 5 seconds, and can be tried again', async (t) => {
+    await using opened = await openSignedIn('user_1')
+    const { site, page } = opened
+    const { clerk } = page
+    site.frontend.signOuts = 'never'
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    const silent = assert.rejects(logout({ clerk }), { name: 'LogoutError', code: 'no-answer' })
+    await site.frontend.asked(/^DELETE/)
+    t.mock.timers.tick(4999)
+    assert.equal(logoutState(clerk).status, 'pending')
+    t.mock.timers.tick(1)
+    await silent
+    t.mock.timers.reset()
+
+    site.frontend.signOuts = 'as Clerk does'
+    await logout({ clerk })
+    assert.deepEqual(page.landings, ['/sign-in'])
+    assert.deepEqual(logoutState(clerk), { status: 'idle', error: null })
+  })
+
+  it('is over when Clerk answers late after all', async (t) => {
+    await using opened = await openSignedIn('user_1')
+    const { site, page } = opened
+    const { clerk } = page
+    site.frontend.signOuts = 'late'
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    const silent = assert.rejects(logout({ clerk }), { code: 'no-answer' })
+    await site.frontend.asked(/^DELETE/)
+    t.mock.timers.tick(5000)
+    await silent
+    t.mock.timers.reset()
+
+    const changed = new Promise<void>((resolve) => onLogoutState(clerk, resolve))
+    site.frontend.release()
+    await changed
+    assert.deepEqual(logoutState(clerk), { status: 'idle', error: null })
+    assert.deepEqual(page.landings, ['/sign-in'])
+  })
+
+  it('forgets the error when it is reset', async () => {
+    await using opened = await openSignedIn('user_1')
+    const { site, page } = opened
+    site.frontend.signOuts = 'with 500'
+    await assert.rejects(logout({ clerk: page.clerk }))
+    resetLogout(page.clerk)
+    assert.deepEqual(logoutState(page.clerk), { status: 'idle', error: null })
+  })
+})
+
+describe('logout() in one of two tabs', () => {
+  it('signs the other tab out, which reports nothing of its own', async () => {
+    await using opened = await openSignedIn('user_1')
+    const { site, page } = opened
+    const { origin, publishableKey } = site
+    const tab = new Worker(new URL('../test/second-tab.ts', import.meta.url), {
+      workerData: { origin, publishableKey },
+    })
+    assert.deepEqual(await once(tab, 'message'), ['signed in'])
+    await logout({ clerk: page.clerk })
+    assert.deepEqual(await once(tab, 'message'), ['signed out'])
+    await site.reported(1)
+
+    assert.deepEqual(site.order.toSorted(), ['report', 'sign-out'])
+    assert.equal((await site.api.entries()).length, 1)
+    await tab.terminate()
+  })
+})
