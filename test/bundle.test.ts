@@ -1,6 +1,6 @@
 /**
  * Rung 1 runs wherever `Request` and `Response` do: bundled for a browser it needs no module of Node, it runs in a
- * realm that has none of Node's globals, and it is small.
+ * realm that has none of Node's globals, and it is small. So is the front end.
  */
 import assert from 'node:assert/strict'
 import { isBuiltin } from 'node:module'
@@ -83,6 +83,27 @@ describe('rung 1', () => {
       'undefined'.repeat(3),
     )
   })
+})
+
+describe('the front end', () => {
+  const entries = ['react/index.ts', 'react/nextjs.ts', 'react/clerk.ts']
+  const external = ['react', '@clerk/*']
+
+  for (const entry of entries) {
+    it(`is under 4 kB and has nothing of the service in it (${entry})`, async () => {
+      const { metafile, output } = await bundle({
+        entryPoints: [entry],
+        format: 'esm',
+        minify: true,
+        external,
+      })
+      const bytes = gzipSync(output.contents).length
+      assert.ok(bytes < 4000, `${bytes} bytes`)
+      assert.ok(bytes > 2000, `${bytes} bytes: lower the ceiling`)
+      const others = Object.keys(metafile.inputs).filter((path) => !path.startsWith('react/'))
+      assert.deepEqual(others, [])
+    })
+  }
 })
 
 describe('this test', () => {

@@ -13,6 +13,8 @@ import { pathToFileURL } from 'node:url'
 import { Hono } from 'hono'
 import type * as forHono from '../hono.ts'
 import type * as main from '../index.ts'
+import type * as forClerkReact from '../react/clerk.ts'
+import type * as forReact from '../react/index.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { testClerk, TOKEN_TIME } from './clerk-instance.ts'
 import { finished, temporaryFolder, type Finished } from './service.ts'
@@ -46,7 +48,17 @@ describe('the tarball', () => {
     const types = code.filter((file) => file.endsWith('.d.ts')).map((file) => file.slice(0, -'.d.ts'.length))
     assert.deepEqual(types, modules)
     assert.equal(types.length + modules.length, code.length)
-    for (const entry of ['index', 'hono', 'next', 'api/main', 'cli/main', 'trail/stores/sqlite-worker']) {
+    for (const entry of [
+      'react/index',
+      'react/nextjs',
+      'react/clerk',
+      'index',
+      'hono',
+      'next',
+      'api/main',
+      'cli/main',
+      'trail/stores/sqlite-worker',
+    ]) {
       assert.ok(modules.includes(`dist/${entry}`), entry)
     }
   })
@@ -186,6 +198,26 @@ describe('logout-trail/next in a route module', () => {
     const response = await DELETE(request)
     assert.equal(response.status, 200)
     assert.equal(response.headers.get('logout-record'), 'anonymous')
+  })
+})
+
+describe('logout-trail/react in an app', () => {
+  it('is marked for the client by the first line of each entry', async () => {
+    for (const entry of ['index', 'nextjs', 'clerk']) {
+      const file = join(app, 'node_modules/logout-trail/dist/react', `${entry}.js`)
+      assert.equal((await readFile(file, 'utf8')).split('\n')[0], `'use client';`, entry)
+    }
+  })
+
+  it('gives the button and the hook that find Clerk by themselves, and those that are given it', async () => {
+    const bound = await imported<typeof forClerkReact>('logout-trail/react/clerk')
+    const given = await imported<typeof forReact>('logout-trail/react')
+    for (const { LogoutButton, useLogout, logout, LogoutError } of [bound, given]) {
+      assert.equal(typeof LogoutButton, 'object')
+      assert.deepEqual([typeof useLogout, typeof logout], ['function', 'function'])
+      assert.equal(new LogoutError('no-answer').name, 'LogoutError')
+    }
+    assert.equal(bound.logout, given.logout)
   })
 })
 
@@ -405,7 +437,8 @@ async function install(tarball: string): Promise<string[]> {
   await mkdir(home)
   const { code, stderr } = await run('tar', ['-xzf', tarball, '-C', home, '--strip-components=1'])
   assert.equal(code, 0, stderr)
-  for (const name of [...Object.keys(packageJson.dependencies), '@types/node']) {
+  const peers = Object.keys(packageJson.peerDependencies)
+  for (const name of [...Object.keys(packageJson.dependencies), ...peers, '@types/node', '@types/react']) {
     await mkdir(dirname(join(modules, name)), { recursive: true })
     await symlink(join(repository, 'node_modules', name), join(modules, name))
   }
@@ -436,7 +469,7 @@ async function route(name: string, options: main.LogoutOptions): Promise<Route> 
 
 /** Imports by name, from inside the app. */
 async function imported<T>(name: string): Promise<T> {
-  const file = join(app, `${name.replace('/', '-')}.mjs`)
+  const file = join(app, `${name.replaceAll('/', '-')}.mjs`)
   await writeFile(file, `export * from '${name}'`)
   return (await import(pathToFileURL(file).href)) as T
 }
@@ -486,6 +519,10 @@ import { Hono } from 'hono'
 import { createLogout, type Logout, type LogoutEvent, type LogoutRecord, type LogoutSummary } from 'logout-trail'
 import { logoutRoutes } from 'logout-trail/hono'
 import { logoutRoute } from 'logout-trail/next'
+import { LogoutButton as BareLogoutButton, useLogout, type ClerkBrowser, type LogoutLabels } from 'logout-trail/react'
+import { LogoutButton } from 'logout-trail/react/clerk'
+import { LogoutButton as ForNext } from 'logout-trail/react/nextjs'
+import { createElement } from 'react'
 
 const publishableKey: string | undefined = undefined
 const logout: Logout = createLogout({
@@ -506,6 +543,19 @@ export const host: Hono = new Hono().route('/api', logoutRoutes({ publishableKey
 export const { DELETE } = logoutRoute({ publishableKey, now: Date.now })
 export const routeHandler: (request: Request) => Promise<Response> = DELETE
 
+const labels: LogoutLabels = { idle: 'Abmelden' }
+export const button = createElement(LogoutButton, { endpoint: false, scope: 'browser', labels, disabled: true })
+export const NextButton: typeof LogoutButton = ForNext
+export function useOwn({ useClerk }: { useClerk: () => ClerkBrowser }): () => void {
+  const { logout: leave, status, error } = useLogout({ clerk: useClerk(), onError: (failed) => failed.code })
+  const code: 'sign-out-failed' | 'no-answer' | undefined = error?.code
+  return status === 'pending' || code ? () => {} : leave
+}
+
+// @ts-expect-error no such intent
+createElement(LogoutButton, { intent: 'bored' })
+// @ts-expect-error needs a clerk
+createElement(BareLogoutButton, {})
 // @ts-expect-error no such option
 createLogout({ publishabelKey: 'pk_test_' })
 // @ts-expect-error ms since 1970, not a date
