@@ -90,6 +90,7 @@ describe('LogoutButton', () => {
     }
     await app.until(/pending.*pending/)
     await app.until(/idle.*idle/)
+    await app.site.reported(1)
     assert.deepEqual(app.site.order.toSorted(), ['report', 'sign-out'])
     assert.deepEqual(app.page.landings, ['/sign-in'])
   })
@@ -275,6 +276,7 @@ describe('logout-trail/react/nextjs', () => {
     await app.until(/pending/)
     await app.until(/idle/)
     assert.deepEqual(signedIn.page.landings, ['/sign-in'])
+    await signedIn.site.reported(1)
     assert.deepEqual(signedIn.site.order.toSorted(), ['report', 'sign-out'])
   })
 })
@@ -301,6 +303,7 @@ describe('useLogout()', () => {
     await app.until(/pending/)
     await app.until(/idle/)
     assert.deepEqual(app.page.landings, ['/bye'])
+    await app.site.reported(2)
     assert.deepEqual(new Set(app.site.reports), new Set(['DELETE /v1/auth/session?intent=switch-account']))
   })
 })

@@ -29,7 +29,7 @@ async function whatHappens(signOut: SignOut, clerk: ClerkIs, backend: Backend = 
   })
   const outcome = signOut(page).then(
     () => 'resolved',
-    (error: Error) => ((error.cause ?? error) as Error).message.replace(/localhost:\d+/, 'localhost'),
+    (error: Error) => ((error.cause ?? error) as Error).message.replace(/127\.0\.0\.1:\d+/, 'clerk'),
   )
   if (clerk === 'never') {
     await site.frontend.asked(/^DELETE/)
@@ -159,6 +159,7 @@ describe('logout()', () => {
     await using opened = await openSignedIn('user_1')
     const { site, page } = opened
     await Promise.all([logout({ clerk: page.clerk }), logout({ clerk: page.clerk })])
+    await site.reported(1)
     assert.deepEqual(site.order.toSorted(), ['report', 'sign-out'])
     assert.deepEqual(page.landings, ['/sign-in'])
   })
@@ -329,15 +330,15 @@ describe('logout() in one of two tabs', () => {
   it('signs the other tab out, which reports nothing of its own', async () => {
     await using opened = await openSignedIn('user_1')
     const { site, page } = opened
-    const { origin, publishableKey } = site
+    const { origin, clerkUrl, publishableKey } = site
     const tab = new Worker(new URL('../test/second-tab.ts', import.meta.url), {
-      workerData: { origin, publishableKey },
+      workerData: { origin, clerkUrl, publishableKey },
     })
     assert.deepEqual(await once(tab, 'message'), ['signed in'])
     await logout({ clerk: page.clerk })
     assert.deepEqual(await once(tab, 'message'), ['signed out'])
     await site.reported(1)
-
+    await site.reported(1)
     assert.deepEqual(site.order.toSorted(), ['report', 'sign-out'])
     assert.equal((await site.api.entries()).length, 1)
     await tab.terminate()

@@ -4,7 +4,7 @@
  */
 import { JSDOM, type DOMWindow } from 'jsdom'
 import type * as clerkJs from '@clerk/clerk-js/no-rhc'
-import { openSite, type Site } from './site.ts'
+import { openSite, type Site, type SiteAddress } from './site.ts'
 
 export interface Page extends Disposable {
   clerk: clerkJs.Clerk
@@ -62,10 +62,7 @@ const GLOBALS = [
 ]
 
 /** Opens a page of the site, with a clerk-js of its own. It has not loaded yet. */
-export async function openPage(
-  site: Pick<Site, 'origin' | 'publishableKey'>,
-  path = '/settings',
-): Promise<Page> {
+export async function openPage(site: SiteAddress, path = '/settings'): Promise<Page> {
   const { window } = new JSDOM('<!doctype html><div id="app"></div>', {
     url: `${site.origin}${path}`,
     pretendToBeVisual: true,
@@ -98,7 +95,7 @@ export async function openPage(
   const { Clerk } = (await import(
     `${import.meta.resolve('@clerk/clerk-js/no-rhc')}?page=${(opened += 1)}`
   )) as typeof clerkJs
-  const clerk = new Clerk(site.publishableKey, { proxyUrl: `${site.origin}/__clerk` })
+  const clerk = new Clerk(site.publishableKey, { proxyUrl: site.clerkUrl })
   const landings: string[] = []
   const land = (to: string) => landings.push(to)
   return {

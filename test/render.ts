@@ -34,7 +34,7 @@ export async function render(
   const land = (to: string) => page.landings.push(to)
   const options = {
     publishableKey: site.publishableKey,
-    proxyUrl: `${site.origin}/__clerk`,
+    proxyUrl: site.clerkUrl,
     signInUrl: '/sign-in',
     routerPush: land,
     routerReplace: land,

@@ -1,9 +1,9 @@
 /** A second tab of the browser, in a thread of its own. Says what its Clerk knows, each time that it changes. */
 import { parentPort, workerData } from 'node:worker_threads'
 import { openPage } from './page.ts'
-import type { Site } from './site.ts'
+import type { SiteAddress } from './site.ts'
 
-const { clerk, load } = await openPage(workerData as Pick<Site, 'origin' | 'publishableKey'>)
+const { clerk, load } = await openPage(workerData as SiteAddress)
 await load()
 let said: string | undefined
 clerk.addListener(({ user }) => {

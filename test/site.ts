@@ -1,6 +1,6 @@
 /**
- * A web site whose people sign in with Clerk, over real HTTP on one origin: the stand-in for Clerk's Frontend API under
- * `/__clerk`, and under `/v1` the real API with a real trail, unless a test says that it is away.
+ * A web site whose people sign in with Clerk, over real HTTP: under `/v1` the real API with a real trail, unless a test
+ * says that it is away; and, on an origin of its own, the stand-in for Clerk's Frontend API.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -11,9 +11,15 @@ import { clerkFrontend, type ClerkFrontend } from './clerk-frontend.ts'
 /** `up`: it is. A number: answers with that status. `never` answers nothing, and keeps the connection. */
 export type Backend = 'up' | 'down' | 'never' | number
 
-export interface Site extends AsyncDisposable {
+/** What a page needs to know of it. */
+export interface SiteAddress {
   origin: string
+  /** Where Clerk is: another origin, as it is for most apps. */
+  clerkUrl: string
   publishableKey: string
+}
+
+export interface Site extends SiteAddress, AsyncDisposable {
   frontend: ClerkFrontend
   api: TestApp
   backend: Backend
@@ -31,7 +37,8 @@ export async function openSite(): Promise<Site> {
   const { promise: listening, resolve } = Promise.withResolvers<void>()
   server.listen(0, '127.0.0.1', resolve)
   await listening
-  const origin = `http://localhost:${(server.address() as AddressInfo).port}`
+  const { port } = server.address() as AddressInfo
+  const origin = `http://localhost:${port}`
   const frontend = clerkFrontend(api.clerk, origin)
   const listener = getRequestListener(api.app.fetch)
   let answered = 0
@@ -57,6 +64,7 @@ export async function openSite(): Promise<Site> {
 
   const site: Site = {
     origin,
+    clerkUrl: `http://127.0.0.1:${port}/__clerk`,
     publishableKey: `pk_live_${api.clerk.publishableKey.split('_')[2]}`,
     frontend,
     api,
