@@ -15,6 +15,10 @@ export interface Page extends Disposable {
   /** What the page has asked for, in order: method, path and query. */
   fetches: { asked: string; init: RequestInit }[]
   load: () => Promise<void>
+  /** The app's router. */
+  land: (to: string) => void
+  /** Waits until the page was sent somewhere. */
+  landed: () => Promise<void>
   /** Waits for the answers to all that was fetched. */
   settled: () => Promise<unknown>
   /** As when the cable is pulled: `navigator.onLine` is false, and nothing can be fetched. */
@@ -97,13 +101,19 @@ export async function openPage(site: SiteAddress, path = '/settings'): Promise<P
   )) as typeof clerkJs
   const clerk = new Clerk(site.publishableKey, { proxyUrl: site.clerkUrl })
   const landings: string[] = []
-  const land = (to: string) => landings.push(to)
+  const { promise: landed, resolve: nowLanded } = Promise.withResolvers<void>()
+  const land = (to: string) => {
+    landings.push(to)
+    nowLanded()
+  }
   return {
     clerk,
     window,
     document: window.document,
     landings,
     fetches,
+    land,
+    landed: () => landed,
     settled: () => Promise.allSettled(answers),
     goOffline: () => (online = false),
     load: () =>

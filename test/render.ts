@@ -31,13 +31,12 @@ export async function render(
   const container = page.document.createElement('div')
   page.document.body.append(container)
   const root = renderer.createRoot(container)
-  const land = (to: string) => page.landings.push(to)
   const options = {
     publishableKey: site.publishableKey,
     proxyUrl: site.clerkUrl,
     signInUrl: '/sign-in',
-    routerPush: land,
-    routerReplace: land,
+    routerPush: page.land,
+    routerReplace: page.land,
     Clerk: page.clerk,
   }
   // Its types want one of Clerk's own components beside a Clerk that is given.
