@@ -10,13 +10,13 @@ import { openPage, openSignedIn, type SignedIn } from '../test/page.ts'
 import type { Renderer } from '../test/render.ts'
 import { temporaryFolder } from '../test/service.ts'
 import { openSite } from '../test/site.ts'
-import type { LogoutError } from './logout.ts'
+import { logoutState, type LogoutError } from './logout.ts'
 import type * as nextjs from './nextjs.ts'
 
 // React looks for a window when it is imported.
 await using first = await openSignedIn()
 assert.ok(first.page.window)
-const { createElement: h, createRef } = await import('react')
+const { createElement: h, createRef, Fragment } = await import('react')
 const { renderToString } = await import('react-dom/server')
 const { Show } = await import('@clerk/react')
 const { render } = await import('../test/render.ts')
@@ -131,6 +131,31 @@ describe('LogoutButton', () => {
     assert.deepEqual(app.page.landings, ['/sign-in'])
   })
 
+  it('calls onError once for one failure, however often it was clicked', async () => {
+    const errors: LogoutError[] = []
+    await using app = await opened(h(LogoutButton, { onError: (error) => errors.push(error) }))
+    app.site.frontend.signOuts = 'with 500'
+    app.find('button').click()
+    app.find('button').click()
+    await app.until(/alert/)
+    await new Promise(setImmediate)
+    assert.equal(errors.length, 1)
+  })
+
+  it('is taken away by Clerk’s own components when Clerk fails, and still calls onError', async () => {
+    const { promise: failed, resolve: onError } = Promise.withResolvers<LogoutError>()
+    const fallback = h('p', null, 'signed out')
+    await using app = await opened([
+      h('main', { key: 1 }),
+      h(Show, { key: 2, when: 'signed-in', fallback }, h(LogoutButton, { onError })),
+    ])
+    await app.until(/button/)
+    app.site.frontend.signOuts = 'with 500'
+    app.find('button').click()
+    assert.equal((await failed).code, 'sign-out-failed')
+    assert.equal(app.html(), '<main></main>')
+  })
+
   it('still knows that Clerk failed when Clerk’s own components have hidden it meanwhile', async () => {
     const away = h('p', null, 'away')
     await using app = await opened([
@@ -197,9 +222,10 @@ describe('LogoutButton, as a button', () => {
       if (seen.length === 1) event.preventDefault()
     }
     await using app = await opened(h(LogoutButton, { onClick }))
+    app.page.fetches.length = 0
     app.find('button').click()
-    assert.deepEqual(app.site.order, [])
-    assert.equal(app.html(), DEFAULT)
+    assert.deepEqual(app.page.fetches, [])
+    assert.equal(logoutState(app.page.clerk).status, 'idle')
     app.find('button').click()
     await app.until(/pending/)
     await app.until(/idle/)
@@ -256,6 +282,36 @@ describe('LogoutButton around a child', () => {
     await app.until(/pending/)
     await app.until(/idle/)
     assert.deepEqual(app.page.landings, ['/sign-in'])
+  })
+})
+
+describe('LogoutButton with asChild', () => {
+  it('keeps a link that is the button from leading anywhere', async () => {
+    await using app = await opened(
+      h(LogoutButton, { asChild: true }, h('a', { href: '/elsewhere' }, 'Leave')),
+    )
+    const link = app.find('a')
+    let prevented = false
+    app.page.document.body.addEventListener('click', (event) => (prevented = event.defaultPrevented))
+    link.click()
+    await app.page.landed()
+    assert.equal(prevented, true)
+    assert.deepEqual(app.page.landings, ['/sign-in'])
+  })
+
+  it('says what it needs when there is not exactly one element in it', () => {
+    const { clerk } = first.page
+    for (const children of [
+      'Leave',
+      [h('a', { key: 1 }), h('b', { key: 2 })],
+      h(Fragment, null, h('a')),
+      undefined,
+    ]) {
+      assert.throws(() => renderToString(h(BareLogoutButton, { clerk, asChild: true }, children)), {
+        name: 'TypeError',
+        message: /asChild needs exactly one element/,
+      })
+    }
   })
 })
 

@@ -32,7 +32,7 @@ export interface LogoutLabels {
 
 export interface LogoutButtonProps extends UseLogoutOptions, Omit<ButtonAttributes, 'onError'> {
   labels?: LogoutLabels | undefined
-  /** Makes the one element in it the button. A plain `<button>` in it is that without being told. */
+  /** Makes the one component in it the button, as Clerk's own does. A plain `<button>` in it is that without being told. */
   asChild?: boolean | undefined
 }
 
@@ -41,26 +41,31 @@ type ButtonAttributes = ComponentPropsWithoutRef<'button'>
 /**
  * A real `<button type="button">` without any style. `aria-busy` while Clerk is asked, and never disabled, so that it
  * keeps the focus; an error stands beside it as `role="alert"`. Its own `onClick` is called first, is not awaited, and
- * keeps the logout from happening with `preventDefault()`.
+ * keeps the logout from happening with `preventDefault()`. A `ref` given here replaces that of a child.
+ *
+ * Put it outside what hides with the user, such as Clerk's `<Show when="signed-in">`: that takes it away at the click, and
+ * for good, message and retry too, when Clerk fails.
+ * @throws {TypeError} with `asChild` and without exactly one element in it.
  */
 export const LogoutButton = forwardRef(function LogoutButton(
   { labels, asChild, children, ...props }: LogoutButtonProps & { clerk: ClerkBrowser },
   ref: ForwardedRef<HTMLButtonElement>,
 ) {
   const { clerk, endpoint, scope, intent = 'user', redirectUrl, onError, onClick, ...given } = props
-  const { logout, status, error } = useLogout({ clerk, endpoint, scope, intent, redirectUrl, onError })
+  const { logout, reset: _, ...state } = useLogout({ clerk, endpoint, scope, intent, redirectUrl, onError })
   const errorId = useId()
-  const { label, message } = words(labels, { status, error } as LogoutState)
-  const child = isButton(children, asChild) ? children : undefined
+  const { label, message } = words(labels, state)
+  const child = buttonIn(children, asChild)
+  const describedBy = [given['aria-describedby'], message && errorId]
   const attributes = {
     type: 'button' as const,
     ...given,
     ...child?.props,
-    className: [given.className, child?.props.className].filter(Boolean).join(' ') || undefined,
+    className: joined([given.className, child?.props.className]),
     style: { ...given.style, ...child?.props.style },
-    'aria-busy': status === 'pending' || undefined,
-    ...(message ? { 'aria-describedby': errorId } : {}),
-    'data-state': status,
+    'aria-busy': state.status === 'pending' || undefined,
+    'aria-describedby': joined(describedBy),
+    'data-state': state.status,
     ...(ref ? { ref } : {}),
     onClick: (event: MouseEvent<HTMLButtonElement>) => {
       // Also when they throw: nothing stops a logout but its own `preventDefault()`.
@@ -69,6 +74,8 @@ export const LogoutButton = forwardRef(function LogoutButton(
         onClick?.(event)
       } finally {
         if (!event.defaultPrevented) logout()
+        // A link that is the button leads nowhere.
+        if (event.currentTarget.tagName === 'A') event.preventDefault()
       }
     },
   }
@@ -80,8 +87,20 @@ export const LogoutButton = forwardRef(function LogoutButton(
   )
 })
 
-function isButton(children: ReactNode, asChild = false): children is ReactElement<ButtonAttributes> {
-  return isValidElement(children) && (asChild || children.type === 'button')
+/** The element among the children that is to be the button. */
+function buttonIn(
+  children: ReactNode,
+  asChild: boolean | undefined,
+): ReactElement<ButtonAttributes> | undefined {
+  const element = isValidElement<ButtonAttributes>(children) ? children : undefined
+  if (asChild && (!element || element.type === Fragment)) {
+    throw new TypeError('LogoutButton with asChild needs exactly one element in it, and no fragment.')
+  }
+  return asChild || element?.type === 'button' ? element : undefined
+}
+
+function joined(words: (string | null | undefined)[]): string | undefined {
+  return words.filter(Boolean).join(' ') || undefined
 }
 
 function words(labels: LogoutLabels = {}, { status, error }: LogoutState) {

@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads'
 import type { SignOutAnswer } from '../test/clerk-frontend.ts'
 import { openPage, openSignedIn, type Page } from '../test/page.ts'
 import { openSite, type Backend } from '../test/site.ts'
+import type { ClerkBrowser, StatusListener } from './clerk-browser.ts'
 import { logout, LogoutError, logoutState, onLogoutState, resetLogout } from './logout.ts'
 
 type ClerkIs = SignOutAnswer | 'offline'
@@ -45,6 +46,7 @@ async function whatHappens(signOut: SignOut, clerk: ClerkIs, backend: Backend = 
 }
 
 describe('logout(), beside signOut() alone', () => {
+  // What never answers is slower than any slow one.
   const backends: Backend[] = ['up', 'down', 'never', 401, 429, 500, 503]
   const signedOut = {
     outcome: 'resolved',
@@ -86,12 +88,15 @@ describe('logout()', () => {
     const { site, page } = opened
     site.backend = 'never'
     const token = page.clerk.session?.lastActiveToken?.getRawString()
+    const signOut = t.mock.method(page.clerk, 'signOut')
 
     const done = logout({ clerk: page.clerk })
     const [report] = page.fetches
     assert.equal(report?.asked, 'DELETE /v1/auth/session')
     const headers = { Authorization: `Bearer ${token}` }
     assert.deepEqual(report.init, { method: 'DELETE', keepalive: true, headers })
+    // Nothing was awaited in between.
+    assert.equal(signOut.mock.callCount(), 1)
 
     await done
     assert.deepEqual(page.landings, ['/sign-in'])
@@ -164,12 +169,50 @@ describe('logout()', () => {
     assert.deepEqual(page.landings, ['/sign-in'])
   })
 
-  it('tells nobody of a person who is signed out already', async () => {
+  it('tells nobody of a person who is signed out already, who lands all the same', async () => {
     await using site = await openSite()
     using page = await openPage(site)
     await page.load()
+    page.fetches.length = 0
     await logout({ clerk: page.clerk })
-    assert.deepEqual(site.order, [])
+    assert.deepEqual(page.fetches, [])
+    assert.deepEqual(page.landings, ['/sign-in'])
+  })
+
+  it('lands on Clerk’s own sign-in page with the way back to the app', async (t) => {
+    await using site = await openSite()
+    site.frontend.signIn('user_1')
+    using page = await openPage(site)
+    await page.load('https://accounts.example.com/sign-in')
+    const signOut = t.mock.method(page.clerk, 'signOut', () => Promise.resolve())
+    await logout({ clerk: page.clerk, endpoint: false })
+    const wayBack = encodeURIComponent(`${site.origin}/settings`)
+    assert.deepEqual(signOut.mock.calls[0]?.arguments, [
+      {
+        sessionId: page.clerk.session?.id,
+        redirectUrl: `https://accounts.example.com/sign-in#/?redirect_url=${wayBack}`,
+      },
+    ])
+  })
+
+  it('signs out although the sign-in URL is no address', async (t) => {
+    const warned = t.mock.method(console, 'warn', () => undefined)
+    await using site = await openSite()
+    site.frontend.signIn('user_1')
+    using page = await openPage(site)
+    await page.load('http://')
+    await logout({ clerk: page.clerk, endpoint: false })
+    assert.deepEqual(site.frontend.sessions, [])
+    assert.deepEqual(page.landings, ['/'])
+    assert.equal(warned.mock.callCount(), 1)
+  })
+
+  it('warns of an empty endpoint, and signs out', async (t) => {
+    const warned = t.mock.method(console, 'warn', () => undefined)
+    await using opened = await openSignedIn('user_1')
+    await logout({ clerk: opened.page.clerk, endpoint: '' })
+    assert.deepEqual(opened.page.landings, ['/sign-in'])
+    assert.match(String(warned.mock.calls[0]?.arguments[1]), /endpoint is empty/)
   })
 })
 
@@ -204,7 +247,58 @@ describe('logout() before Clerk has loaded', () => {
   })
 })
 
+/** A Clerk that has not loaded. */
+class UnloadedClerk implements ClerkBrowser {
+  loaded = false
+  called: string[] = []
+  listeners = new Set<StatusListener>()
+  buildSignInUrl = () => undefined
+  signOut = async () => void this.called.push('signOut')
+  setActive = async () => void this.called.push('setActive')
+  on = (_: 'status', listener: StatusListener) => void this.listeners.add(listener)
+  off = (_: 'status', listener: StatusListener) => void this.listeners.delete(listener)
+}
+
+describe('logout() when Clerk does not load', () => {
+  it('throws sign-out-failed when Clerk says so', async () => {
+    const clerk = new UnloadedClerk()
+    const failed = assert.rejects(logout({ clerk, endpoint: false }), (error) => {
+      assert.ok(error instanceof LogoutError && error.cause instanceof Error)
+      assert.equal(error.code, 'sign-out-failed')
+      assert.equal(error.cause.message, 'Clerk did not load.')
+      return true
+    })
+    for (const listener of clerk.listeners) listener('loading')
+    assert.equal(logoutState(clerk).status, 'pending')
+    for (const listener of clerk.listeners) listener('error')
+    await failed
+    assert.equal(clerk.listeners.size, 0)
+    assert.deepEqual(clerk.called, [])
+  })
+
+  it('asks a Clerk at once that does not say when it has loaded', async () => {
+    const { buildSignInUrl, called, loaded, signOut, setActive } = new UnloadedClerk()
+    await logout({ clerk: { buildSignInUrl, loaded, signOut, setActive }, endpoint: false, scope: 'browser' })
+    assert.deepEqual(called, ['signOut'])
+  })
+})
+
 describe('logout() of several accounts in one browser', () => {
+  it('leaves the others alone when it is pressed again', async () => {
+    await using opened = await openSignedIn('user_1', 'user_2')
+    const { site, page } = opened
+    const [first] = site.frontend.sessions
+    await logout({ clerk: page.clerk })
+    await logout({ clerk: page.clerk })
+    assert.deepEqual(site.frontend.sessions, [first])
+    assert.deepEqual(page.landings, ['/sign-in', '/sign-in'])
+    await page.settled()
+    assert.deepEqual(
+      (await site.api.entries()).map(({ user_id }) => user_id),
+      ['user_2'],
+    )
+  })
+
   it('ends the one in use, and reports that one', async () => {
     await using opened = await openSignedIn('user_1', 'user_2')
     const { site, page } = opened
@@ -316,6 +410,27 @@ describe('logout() when Clerk fails', () => {
     assert.deepEqual(page.landings, ['/sign-in'])
   })
 
+  it('does not let an old answer speak for a new try', async (t) => {
+    await using opened = await openSignedIn('user_1')
+    const { site, page } = opened
+    const { clerk } = page
+    const answers: { fail: (error: Error) => void }[] = []
+    t.mock.method(clerk, 'signOut', () => new Promise<void>((_, fail) => answers.push({ fail })))
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    const old = assert.rejects(logout({ clerk }), { code: 'no-answer' })
+    t.mock.timers.tick(5000)
+    await old
+    const again = assert.rejects(logout({ clerk }), { code: 'sign-out-failed' })
+    answers[0]?.fail(new Error('of the old one'))
+    await new Promise(setImmediate)
+    assert.equal(logoutState(clerk).status, 'pending')
+    answers[1]?.fail(new Error('of the new one'))
+    await again
+    t.mock.timers.reset()
+    assert.deepEqual(logoutState(clerk).error?.cause, new Error('of the new one'))
+    await site.reported(2)
+  })
+
   it('forgets the error when it is reset', async () => {
     await using opened = await openSignedIn('user_1')
     const { site, page } = opened
@@ -334,11 +449,11 @@ describe('logout() in one of two tabs', () => {
     const tab = new Worker(new URL('../test/second-tab.ts', import.meta.url), {
       workerData: { origin, clerkUrl, publishableKey },
     })
-    assert.deepEqual(await once(tab, 'message'), ['signed in'])
+    assert.deepEqual(await once(tab, 'message'), [{ user: 'user_1', sent: [] }])
     await logout({ clerk: page.clerk })
-    assert.deepEqual(await once(tab, 'message'), ['signed out'])
-    await site.reported(1)
-    await site.reported(1)
+    assert.deepEqual(await once(tab, 'message'), [{ user: null, sent: [] }])
+    await page.settled()
+
     assert.deepEqual(site.order.toSorted(), ['report', 'sign-out'])
     assert.equal((await site.api.entries()).length, 1)
     await tab.terminate()

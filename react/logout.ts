@@ -59,7 +59,7 @@ const known = new WeakMap<ClerkBrowser, Progress>()
 
 /**
  * Logs the person out. The backend is told at once, with the token that is there, and is never waited for; then Clerk
- * signs out and redirects. A second call while Clerk has not answered joins the first.
+ * signs out and redirects. A second call while Clerk has not answered joins the first, whatever its options.
  * @throws {LogoutError} when Clerk failed, or has not answered in 5 seconds.
  */
 export function logout(options: LogoutOptions): Promise<void> {

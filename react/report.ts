@@ -1,7 +1,7 @@
 /** What the backend is told: sent and forgotten, with the tokens that are already there. */
 import type { LogoutIntent } from '../api/contract.ts'
 import type { ClerkBrowser } from './clerk-browser.ts'
-import { leaving, type LogoutScope } from './sessions.ts'
+import { endingSessions, type LogoutScope } from './sessions.ts'
 
 export interface Report {
   clerk: ClerkBrowser
@@ -12,21 +12,22 @@ export interface Report {
 }
 
 /**
- * Sends one DELETE for each session that is left, and returns at once. A logout is the same whatever the backend
- * answers, so nobody looks at the answer, and what cannot be sent is a warning in the console.
+ * Sends one DELETE for each session that ends, and returns at once. A logout is the same whatever the backend answers, so
+ * nobody looks at the answer, and what cannot be sent is a warning in the console.
  */
 export function report({ clerk, endpoint, scope, intent }: Report): void {
   try {
-    const sessions = leaving(clerk, scope)
-    if (clerk.loaded && sessions.length === 0) return
+    if (!endpoint) throw new TypeError('endpoint is empty: give a path, an address or false.')
     const url = new URL(endpoint, location.href)
-    const tokens = sessions.flatMap(({ lastActiveToken }) => lastActiveToken?.getRawString() ?? [])
-    if (tokens.length === 0) tokens.push(cookieToken(url))
     if (intent) url.searchParams.set('intent', intent)
-    for (const token of tokens) send(url, token)
+    for (const token of clerk.loaded ? tokens(clerk, scope) : [cookieToken(url)]) send(url, token)
   } catch (error) {
     warn(error)
   }
+}
+
+function tokens(clerk: ClerkBrowser, scope: LogoutScope): string[] {
+  return endingSessions(clerk, scope).map(({ lastActiveToken }) => lastActiveToken?.getRawString() ?? '')
 }
 
 /** `keepalive` lets it outlive the page. Without a token the backend learns that somebody logged out, and not who. */

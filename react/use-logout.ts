@@ -23,20 +23,20 @@ export type UseLogout = LogoutState & {
   reset: () => void
 }
 
-/** `status` and `error` are those of every logout of this `clerk`, so that two buttons on a page agree. */
+/**
+ * `status` and `error` are those of every logout of this `clerk`, so that two buttons on a page agree. `logout` stays the
+ * same function while the options do.
+ */
 export function useLogout({ onError, ...options }: UseLogoutOptions & { clerk: ClerkBrowser }): UseLogout {
-  const { clerk } = options
+  const { clerk, endpoint, scope, intent, redirectUrl } = options
   const subscribe = useCallback((listener: () => void) => onLogoutState(clerk, listener), [clerk])
-  const state = useSyncExternalStore(
-    subscribe,
-    () => logoutState(clerk),
-    () => logoutState(clerk),
-  )
-  return {
-    ...state,
-    logout: () => {
-      logout(options).catch((error: LogoutError) => onError?.(error))
-    },
-    reset: () => resetLogout(clerk),
-  }
+  const read = () => logoutState(clerk)
+  const state = useSyncExternalStore(subscribe, read, read)
+  const start = useCallback(() => {
+    // One that is on its way tells whoever began it.
+    if (logoutState(clerk).status === 'pending') return
+    logout({ clerk, endpoint, scope, intent, redirectUrl }).catch((error: LogoutError) => onError?.(error))
+  }, [clerk, endpoint, scope, intent, redirectUrl, onError])
+  const reset = useCallback(() => resetLogout(clerk), [clerk])
+  return { ...state, logout: start, reset }
 }

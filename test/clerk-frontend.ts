@@ -11,7 +11,7 @@ import type { TestClerk } from './clerk-instance.ts'
 export type SignOutAnswer = 'as Clerk does' | 'with 500' | 'by hanging up' | 'late' | 'never'
 
 export interface ClerkFrontend {
-  /** What was asked, without the query: `POST /v1/client/sessions DELETE`. */
+  /** What was asked, with Clerk's `_method` for the method: `DELETE /v1/client/sessions`. */
   requests: string[]
   /** The ids of the sessions that are signed in. */
   sessions: string[]
@@ -135,7 +135,7 @@ export function clerkFrontend(clerk: TestClerk, origin: string): ClerkFrontend {
       if (pathname === '/v1/environment') answer(ENVIRONMENT)
       else if (pathname === '/v1/client' && method === 'GET') answer({ response: client(), client: null })
       else if (pathname === '/v1/client/sessions' && method === 'DELETE') signOut(frontend.sessions)
-      else if (action === 'remove') signOut([sessionId])
+      else if (action === 'remove' && sessions.has(sessionId)) signOut([sessionId])
       else if (action === 'tokens') answer(tokenOf(sessionId))
       else if (action === 'touch') answer({ response: sessionOf(sessionId), client: client() })
       else {

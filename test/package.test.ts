@@ -221,6 +221,24 @@ describe('logout-trail/react in an app', () => {
   })
 })
 
+describe('logout-trail/react on a server', () => {
+  it('renders the button under Clerk’s provider where there is no window', async () => {
+    const file = join(app, 'server.mjs')
+    await writeFile(
+      file,
+      `import { ClerkProvider } from '@clerk/react'
+       import { LogoutButton } from 'logout-trail/react/clerk'
+       import { createElement as h } from 'react'
+       import { renderToString } from 'react-dom/server'
+       const publishableKey = '${testClerk().publishableKey}'
+       console.log(renderToString(h(ClerkProvider, { publishableKey }, h(LogoutButton, null, 'Bye'))))`,
+    )
+    const { code, stdout, stderr } = await run(process.execPath, [file])
+    assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
+    assert.equal(stdout, '<button type="button" data-state="idle">Bye</button>\n')
+  })
+})
+
 describe('logout-trail in any code', () => {
   const clerk = testClerk()
   const request = new Request('https://app.example.com/v1/auth/session', {
@@ -438,7 +456,13 @@ async function install(tarball: string): Promise<string[]> {
   const { code, stderr } = await run('tar', ['-xzf', tarball, '-C', home, '--strip-components=1'])
   assert.equal(code, 0, stderr)
   const peers = Object.keys(packageJson.peerDependencies)
-  for (const name of [...Object.keys(packageJson.dependencies), ...peers, '@types/node', '@types/react']) {
+  for (const name of [
+    ...Object.keys(packageJson.dependencies),
+    ...peers,
+    'react-dom',
+    '@types/node',
+    '@types/react',
+  ]) {
     await mkdir(dirname(join(modules, name)), { recursive: true })
     await symlink(join(repository, 'node_modules', name), join(modules, name))
   }

@@ -14,7 +14,7 @@ export interface Page extends Disposable {
   landings: string[]
   /** What the page has asked for, in order: method, path and query. */
   fetches: { asked: string; init: RequestInit }[]
-  load: () => Promise<void>
+  load: (signInUrl?: string) => Promise<void>
   /** The app's router. */
   land: (to: string) => void
   /** Waits until the page was sent somewhere. */
@@ -116,8 +116,8 @@ export async function openPage(site: SiteAddress, path = '/settings'): Promise<P
     landed: () => landed,
     settled: () => Promise.allSettled(answers),
     goOffline: () => (online = false),
-    load: () =>
-      clerk.load({ signInUrl: '/sign-in', routerPush: land, routerReplace: land, telemetry: false }),
+    load: (signInUrl = '/sign-in') =>
+      clerk.load({ signInUrl, routerPush: land, routerReplace: land, telemetry: false }),
     [Symbol.dispose]: () => {
       held[Symbol.dispose]()
       window.close()

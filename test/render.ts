@@ -2,7 +2,8 @@
 import { ClerkProvider } from '@clerk/react'
 import { createElement, type ReactNode } from 'react'
 import { createRoot } from 'react-dom/client'
-import type { SignedIn } from './page.ts'
+import type { Page } from './page.ts'
+import type { SiteAddress } from './site.ts'
 
 /** What renders: the modules of this process, or of a bundle. */
 export interface Renderer {
@@ -24,7 +25,7 @@ const ours: Renderer = { ClerkProvider, createElement, createRoot }
 
 /** Renders, and waits until there is something to see. */
 export async function render(
-  { site, page }: Pick<SignedIn, 'site' | 'page'>,
+  { site, page }: { site: SiteAddress; page: Page },
   app: ReactNode,
   renderer = ours,
 ): Promise<Rendered> {
