@@ -337,6 +337,22 @@ describe('logout-trail/react/nextjs', () => {
   })
 })
 
+describe('the message beside the button', () => {
+  it('is one of its descriptions, beside those that it or its child has', async () => {
+    for (const described of [
+      h(LogoutButton, { 'aria-describedby': 'hint' }),
+      h(LogoutButton, null, h('button', { 'aria-describedby': 'hint' })),
+    ]) {
+      await using app = await opened(described)
+      assert.equal(app.find('button').getAttribute('aria-describedby'), 'hint')
+      app.site.frontend.signOuts = 'with 500'
+      app.find('button').click()
+      await app.until(/alert/)
+      assert.equal(app.find('button').getAttribute('aria-describedby'), `hint ${app.find('[role=alert]').id}`)
+    }
+  })
+})
+
 describe('useLogout()', () => {
   it('gives what a button of one’s own needs', async () => {
     const Own = () => {

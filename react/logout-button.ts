@@ -56,15 +56,14 @@ export const LogoutButton = forwardRef(function LogoutButton(
   const errorId = useId()
   const { label, message } = words(labels, state)
   const child = buttonIn(children, asChild)
-  const describedBy = [given['aria-describedby'], message && errorId]
+  const own = { ...given, ...child?.props }
   const attributes = {
     type: 'button' as const,
-    ...given,
-    ...child?.props,
+    ...own,
     className: joined([given.className, child?.props.className]),
     style: { ...given.style, ...child?.props.style },
     'aria-busy': state.status === 'pending' || undefined,
-    'aria-describedby': joined(describedBy),
+    'aria-describedby': joined([own['aria-describedby'], message && errorId]),
     'data-state': state.status,
     ...(ref ? { ref } : {}),
     onClick: (event: MouseEvent<HTMLButtonElement>) => {

@@ -51,6 +51,7 @@ const IDLE: LogoutState = { status: 'idle', error: null }
 /** What is known of one Clerk's logouts. It outlives the button: Clerk's own components hide it while signing out. */
 interface Progress {
   state: LogoutState
+  /** The last logout, which has ended unless the state is `pending`. */
   running: Promise<void>
   listeners: Set<() => void>
 }
@@ -88,14 +89,15 @@ export function onLogoutState(clerk: ClerkBrowser, listener: () => void): () => 
 async function start(options: LogoutOptions, progress: Progress): Promise<void> {
   const { clerk, endpoint = '/v1/auth/session', scope = 'session', intent, redirectUrl } = options
   if (endpoint !== false) report({ clerk, endpoint, scope, intent })
+  const asked = signOut({ clerk, scope, redirectUrl })
   const show = attempt(progress)
-  show({ status: 'pending', error: null })
   const failure = (code: LogoutErrorCode, cause?: ErrorOptions) => {
     const error = new LogoutError(code, cause)
     show({ status: 'error', error })
     return error
   }
-  const answer = signOut({ clerk, scope, redirectUrl }).then(
+  show({ status: 'pending', error: null })
+  const answer = asked.then(
     () => show(IDLE),
     (cause: unknown) => {
       throw failure('sign-out-failed', { cause })
