@@ -330,6 +330,24 @@ describe('logout() of several accounts in one browser', () => {
     assert.deepEqual(new Set(recorded), new Set([`${first} of user_1`, `${second} of user_2`]))
   })
 
+  it('ends the one in use after somebody else’s sign-out of it failed', async () => {
+    await using opened = await openSignedIn('user_1', 'user_2')
+    const { site, page } = opened
+    const { clerk } = page
+    const [first = ''] = site.frontend.sessions
+    await logout({ clerk })
+    await clerk.setActive({ session: first })
+    site.frontend.signOuts = 'with 500'
+    // As Clerk's UserButton would.
+    await assert.rejects(clerk.signOut({ sessionId: first }))
+    assert.equal(clerk.session, undefined)
+
+    site.frontend.signOuts = 'as Clerk does'
+    await logout({ clerk })
+    assert.deepEqual(site.frontend.sessions, [])
+    assert.deepEqual(page.landings.slice(-1), ['/sign-in'])
+  })
+
   it('ends the same one when it is tried again, and lands', async () => {
     await using opened = await openSignedIn('user_1', 'user_2')
     const { site, page } = opened
