@@ -428,6 +428,15 @@ describe('logout() when Clerk fails', () => {
     assert.deepEqual(page.landings, ['/sign-in'])
   })
 
+  it('says nothing of 5 seconds when Clerk has answered', async (t) => {
+    const clerk = new UnloadedClerk()
+    clerk.loaded = true
+    t.mock.timers.enable({ apis: ['setTimeout'] })
+    await logout({ clerk, endpoint: false })
+    t.mock.timers.tick(5000)
+    assert.deepEqual(logoutState(clerk), { status: 'idle', error: null })
+  })
+
   it('does not let an old answer speak for a new try', async (t) => {
     await using opened = await openSignedIn('user_1')
     const { site, page } = opened
