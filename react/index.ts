@@ -1,6 +1,6 @@
 'use client'
 /**
- * Logging out in a React app, or in any page: `logout({ clerk })` needs no React. With `@clerk/nextjs` or `@clerk/react`
+ * Logging out in a React app; `logout({ clerk })` is no hook, and may be called anywhere. With `@clerk/nextjs` or `@clerk/react`
  * take `logout-trail/react/nextjs` or `logout-trail/react/clerk`, which find `clerk` by themselves.
  * @module
  */

@@ -18,7 +18,7 @@ await using first = await openSignedIn()
 assert.ok(first.page.window)
 const { createElement: h, createRef, Fragment } = await import('react')
 const { renderToString } = await import('react-dom/server')
-const { Show } = await import('@clerk/react')
+const { Show, useUser } = await import('@clerk/react')
 const { render } = await import('../test/render.ts')
 const { LogoutButton, useLogout } = await import('./clerk.ts')
 const { LogoutButton: BareLogoutButton } = await import('./index.ts')
@@ -154,6 +154,26 @@ describe('LogoutButton', () => {
     app.find('button').click()
     assert.equal((await failed).code, 'sign-out-failed')
     assert.equal(app.html(), '<main></main>')
+  })
+
+  it('stays, with its message, for whoever is signed in or logging out', async () => {
+    const Header = () => {
+      const { isSignedIn } = useUser()
+      const { status } = useLogout()
+      return isSignedIn || status !== 'idle' ? h(LogoutButton) : null
+    }
+    await using app = await opened([h('main', { key: 1 }), h(Header, { key: 2 })])
+    await app.until(/button/)
+    const button = app.find('button')
+    app.site.frontend.signOuts = 'with 500'
+    button.focus()
+    button.click()
+    await app.until(/alert/)
+    assert.equal(app.page.document.activeElement, button)
+    app.site.frontend.signOuts = 'as Clerk does'
+    button.click()
+    await app.until(/^<main><\/main>$/)
+    assert.deepEqual(app.page.landings, ['/sign-in'])
   })
 
   it('still knows that Clerk failed when Clerk’s own components have hidden it meanwhile', async () => {

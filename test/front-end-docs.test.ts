@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { build } from 'esbuild'
 import type { ComponentType } from 'react'
-import { blocksOf, blockWith, ROOT } from './documents.ts'
+import { blockWith, ROOT } from './documents.ts'
 import { openSignedIn } from './page.ts'
 import type { Renderer } from './render.ts'
 import { temporaryFolder } from './service.ts'
@@ -87,7 +87,7 @@ describe('docs/AUTH.md, in the page', () => {
   })
 
   it('needs eight lines for option 2 without the package', async () => {
-    const [code = ''] = blocksOf('docs/AUTH.md', 'tsx').filter((block) => block.includes(`'use client'`))
+    const code = blockWith('docs/AUTH.md', 'tsx', 'onClick={() => clerk.signOut(')
     assert.equal(code.slice(code.indexOf('export function')).trimEnd().split('\n').length, 8)
     assert.deepEqual(await clicked(code), { ...signedOut, reports: [], recorded: [] })
   })
@@ -133,6 +133,7 @@ describe('docs/AUTH.md, in the settings of a Next.js app', () => {
     }
     for (const [method, path] of [
       ['GET', '/sign-in'],
+      ['GET', '/sign-in/factor-one'],
       ['DELETE', '/v1/auth/session'],
       ['POST', '/v1/webhooks/clerk'],
     ] as const) {
