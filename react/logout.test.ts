@@ -368,7 +368,7 @@ describe('logout() of several accounts in one browser', () => {
 })
 
 describe('logout() when Clerk fails', () => {
-  it('throws sign-out-failed with Clerk’s error as its cause, and works when it is tried again', async () => {
+  it('throws sign-out-failed with Clerk’s error as its cause, and signs out when it is tried again', async () => {
     await using opened = await openSignedIn('user_1')
     const { site, page } = opened
     const { clerk } = page
