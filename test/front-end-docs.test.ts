@@ -101,6 +101,23 @@ describe('docs/AUTH.md, in the page', () => {
   })
 })
 
+describe('docs/AUTH.md, when nobody is signed in', () => {
+  it('has a report without the package name nobody', async () => {
+    await using signedOut = await openSignedIn()
+    const code = blockWith('docs/AUTH.md', 'tsx', 'fetch(')
+    const snippet = await bundled<Snippet>(code, RENDERER)
+    assert.ok(snippet['LogoutButton'])
+    using app = await render(signedOut, snippet.createElement(snippet['LogoutButton']), snippet)
+    app.find('button').click()
+    await signedOut.site.reported(1)
+    assert.deepEqual(await signedOut.site.api.entries(), [])
+    assert.partialDeepStrictEqual(
+      signedOut.site.api.lines.map((line) => JSON.parse(line) as object),
+      [{ event: 'user_logout', record: 'anonymous' }],
+    )
+  })
+})
+
 describe('docs/AUTH.md, in the settings of a Next.js app', () => {
   it('forwards /v1 to the service', async () => {
     const { default: config } = await bundled<{ default: { rewrites: () => Promise<unknown> } }>(

@@ -66,9 +66,9 @@ const GLOBALS = [
 ]
 
 /** Opens a page of the site, with a clerk-js of its own. It has not loaded yet. */
-export async function openPage(site: SiteAddress, path = '/settings'): Promise<Page> {
-  const { window } = new JSDOM('<!doctype html><div id="app"></div>', {
-    url: `${site.origin}${path}`,
+export async function openPage(site: SiteAddress): Promise<Page> {
+  const { window } = new JSDOM('<!doctype html>', {
+    url: `${site.origin}/settings`,
     pretendToBeVisual: true,
   })
   const browser = window as unknown as Record<string, unknown>
