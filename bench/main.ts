@@ -1,0 +1,163 @@
+/** `npm run bench`: see `HELP` in options.ts, and bench/README.md for what was reached. */
+import { spawnSync } from 'node:child_process'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+import { buildSync } from 'esbuild'
+import { largeTrail } from './large.ts'
+import { hasWrk, type Generator } from './load.ts'
+import { HELP, readOptions, type BenchOptions } from './options.ts'
+import { progress } from './progress.ts'
+import { tableOf, type Series } from './report.ts'
+import { runRound, type RoundOptions } from './round.ts'
+import { targets, type Target } from './targets.ts'
+import { tokenFiles, type TokenFiles } from './tokens.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+const BUILT = join(ROOT, 'bench/.built')
+
+interface Bench {
+  options: BenchOptions
+  tokens: TokenFiles
+  generators: Generator[]
+}
+
+/** One line of a table: a target, and how its rounds are run. */
+interface Line {
+  title: string
+  target: Target
+  round: Partial<RoundOptions>
+  tokens: string
+}
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2))
+  if (options === 'help') {
+    console.log(HELP)
+    return
+  }
+  build()
+  const tokens = await tokenFiles(join(BUILT, 'tokens'), options.tokens)
+  const generators: Generator[] = hasWrk() ? ['autocannon', 'wrk'] : ['autocannon']
+  const bench = { options, tokens, generators }
+  const cores = cpus()
+  console.log(
+    `${cores.length} cores (${cores[0]?.model ?? 'unknown'}), Node ${process.version}, ${options.rounds} rounds of ${options.seconds} s.`,
+  )
+  for (const scenario of options.scenarios) await scenarios[scenario](bench)
+}
+
+function build(): void {
+  const built = spawnSync(process.execPath, ['build.ts'], { cwd: ROOT, encoding: 'utf8' })
+  if (built.status !== 0) throw new Error(`npm run build failed:\n${built.stdout}${built.stderr}`)
+  const names = Object.keys(targets).filter((name) => name !== 'rung-2')
+  buildSync({
+    entryPoints: names.map((name) => join(ROOT, `bench/targets/${name}.ts`)),
+    outdir: BUILT,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    packages: 'external',
+    platform: 'node',
+    format: 'esm',
+  })
+}
+
+const scenarios: Record<BenchOptions['scenarios'][number], (bench: Bench) => Promise<void>> = {
+  saturation: async (bench) => {
+    const { distinct } = bench.tokens
+    const lines = bench.options.targets.map((name): Line => ({ ...lineOf(targets[name]), tokens: distinct }))
+    for (const generator of bench.generators) {
+      await measure(bench, {
+        title: 'a distinct valid token for each request, 64 connections',
+        lines,
+        generator,
+      })
+    }
+  },
+  steady: async (bench) => {
+    const names = bench.options.targets.filter((name) => name !== 'node-http' && name !== 'hono')
+    const lines = names.map((name): Line => ({ ...lineOf(targets[name]), tokens: bench.tokens.distinct }))
+    await measure(bench, {
+      title: `open loop, ${STEADY_RATE} requests a second`,
+      lines,
+      generator: 'open-loop',
+    })
+  },
+  repeats: (bench) =>
+    compareWithNaive(bench, {
+      title: 'the same token again and again',
+      tokens: bench.tokens.repeated,
+      expected: 1,
+    }),
+  forged: (bench) =>
+    compareWithNaive(bench, { title: 'forged signatures only', tokens: bench.tokens.forged, expected: 0 }),
+  large: async (bench) => {
+    const { entries } = bench.options
+    const { folder, renew } = await largeTrail(join(BUILT, 'large'), entries)
+    const line = { ...lineOf(targets['rung-2']), tokens: bench.tokens.distinct }
+    const lines: Line[] = [
+      { ...line, title: 'into an empty trail' },
+      {
+        ...line,
+        title: `into one of ${entries.toLocaleString('en')} entries`,
+        // A new trail key before each round: the tokens are new to the trail again.
+        round: {
+          filled: {
+            folder,
+            get recorded() {
+              return renew()
+            },
+          },
+        },
+      },
+    ]
+    await measure(bench, { title: 'a large trail', lines, generator: 'autocannon' })
+  },
+}
+
+const STEADY_RATE = 300
+
+function lineOf(target: Target): Line {
+  return { title: target.title, target, round: {}, tokens: '' }
+}
+
+async function compareWithNaive(
+  bench: Bench,
+  { title, tokens, expected }: { title: string; tokens: string; expected: number },
+): Promise<void> {
+  const lines: Line[] = [
+    { ...lineOf(targets.naive), tokens },
+    { ...lineOf(targets['rung-2']), tokens, round: { expected: () => expected } },
+  ]
+  await measure(bench, { title, lines, generator: 'autocannon' })
+}
+
+interface Measured {
+  title: string
+  lines: Line[]
+  generator: Generator
+}
+
+/** Round by round, each line once in each, in another order each time. */
+async function measure({ options, tokens }: Bench, { title, lines, generator }: Measured): Promise<void> {
+  const series: Series[] = lines.map((line) => ({ title: line.title, rounds: [] }))
+  for (let round = 0; round < options.rounds; round += 1) {
+    for (let turn = 0; turn < lines.length; turn += 1) {
+      const at = (turn + round) % lines.length
+      const line = lines[at]
+      if (!line) continue
+      progress(`${title} · ${generator} · round ${round + 1} of ${options.rounds} · ${line.title}`)
+      const order = {
+        tokens: line.tokens,
+        seconds: options.seconds,
+        once: line.target.verifies === 'tokens' && line.tokens === tokens.distinct,
+        rate: STEADY_RATE,
+      }
+      const place = { built: BUILT, jwtKey: tokens.jwtKey }
+      series[at]?.rounds.push(await runRound(line.target, { generator, order, place, ...line.round }))
+    }
+  }
+  progress('')
+  console.log(`\n${title}, ${generator}\n\n${tableOf(series)}`)
+}
+
+await main()

@@ -1,0 +1,81 @@
+/** What `npm run bench` is asked for. */
+import { parseArgs } from 'node:util'
+import { targets, type TargetName } from './targets.ts'
+
+export const scenarioNames = ['saturation', 'steady', 'repeats', 'forged', 'large'] as const
+export type ScenarioName = (typeof scenarioNames)[number]
+
+export interface BenchOptions {
+  rounds: number
+  seconds: number
+  tokens: number
+  entries: number
+  scenarios: ScenarioName[]
+  targets: TargetName[]
+}
+
+export const HELP = `npm run bench [-- options]: how fast the logout is, beside what others would write
+
+  --rounds <n>      interleaved rounds; medians are of these (5)
+  --seconds <n>     measured in each round, after one second that is not (3)
+  --only <list>     of ${scenarioNames.join(', ')} (all but large)
+  --targets <list>  of ${Object.keys(targets).join(', ')} (all; bare Hono and naive are always there)
+  --large           also: into a trail that already holds many entries (same as --only … with large)
+  --entries <n>     how many that are (10000000: about 5 GB, made once in bench/.built, then kept)
+  --tokens <n>      distinct tokens, kept for later runs (90000: signing them takes about half a minute)
+  --help
+
+Latencies are autocannon's, from the client. Requests a second and CPU are wrk's too, when it is installed: it takes
+less of the machine, so fast targets are not held back by it.`
+
+/** @throws {Error} naming the option that is wrong. */
+export function readOptions(args: string[]): BenchOptions | 'help' {
+  const text = { type: 'string' } as const
+  const flag = { type: 'boolean' } as const
+  const { values } = parseArgs({
+    args,
+    options: {
+      rounds: text,
+      seconds: text,
+      only: text,
+      targets: text,
+      large: flag,
+      entries: text,
+      tokens: text,
+      help: flag,
+    },
+  })
+  if (values.help) return 'help'
+  const asked =
+    listOf('--only', values.only, scenarioNames) ?? scenarioNames.filter((name) => name !== 'large')
+  const named = listOf('--targets', values.targets, Object.keys(targets) as TargetName[])
+  const all = Object.keys(targets) as TargetName[]
+  return {
+    rounds: countOf('--rounds', values.rounds, 5),
+    seconds: countOf('--seconds', values.seconds, 3),
+    tokens: countOf('--tokens', values.tokens, 90_000),
+    entries: countOf('--entries', values.entries, 10_000_000),
+    scenarios: values.large ? [...new Set<ScenarioName>([...asked, 'large'])] : asked,
+    targets: named ? all.filter((name) => name === 'hono' || name === 'naive' || named.includes(name)) : all,
+  }
+}
+
+function countOf(name: string, given: string | undefined, otherwise: number): number {
+  if (given === undefined) return otherwise
+  const count = Number(given)
+  if (Number.isInteger(count) && count > 0) return count
+  throw new Error(`${name} must be a whole number above 0, and not ${given}.`)
+}
+
+function listOf<Name extends string>(
+  option: string,
+  given: string | undefined,
+  known: readonly Name[],
+): Name[] | null {
+  if (given === undefined) return null
+  return given.split(',').map((name) => {
+    const found = known.find((one) => one === name)
+    if (!found) throw new Error(`${option}: there is no ${name}; there are ${known.join(', ')}.`)
+    return found
+  })
+}
