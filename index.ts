@@ -30,7 +30,7 @@ export type Logout = (request: Request) => Promise<Response>
 
 /** @throws {TypeError} naming the option that is missing or wrong. */
 export function createLogout(options: LogoutOptions): Logout {
-  const clerk = clerkFrom(options, reportKeyFailure)
+  const clerk = clerkFrom(options, { onKeyFailure: reportKeyFailure })
   const allowedOrigins = options.allowedOrigins ?? []
   const logout = logoutWith({
     identify: clerk.identify,

@@ -134,6 +134,7 @@ export default defineConfig({
     room(['api/main.ts'], [toClerk, toDatabase, upwards]),
     room(['api/routes/**/*.ts'], [toClerk, toClerkRoom, toStores, toApp, toSibling, upwards, toNode]),
     room(['api/clerk/**/*.ts'], [toStores, toRoutes, toApp, upwards, toNode]),
+    room(['api/clerk/node-*.ts'], [toStores, toRoutes, toApp, upwards]),
     room(['index.ts', 'hono.ts', 'next.ts'], [toClerk, toStores, toMain, toNode]),
     room(['react/*.ts'], [toContract, toBackend, toClerkReact, toNode]),
     room(['react/{nextjs,clerk}.ts'], [toContract, toBackend, toClerkBackend, toNode]),

@@ -6,6 +6,7 @@ import { Trail } from '../trail/trail.ts'
 import { createApp } from './app.ts'
 import { developmentClerk, type DevelopmentClerk } from './clerk/development.ts'
 import { clerkFrom, type Clerk } from './clerk/identify.ts'
+import { verifyWithNode } from './clerk/node-signature.ts'
 import { ConfigError, readConfig, type Config } from './config.ts'
 import { logoutLog } from './logout-log.ts'
 import { openLogs, type Logs } from './logs.ts'
@@ -100,10 +101,12 @@ function clerkOf(config: Config, parts: Parts & { development: DevelopmentClerk 
   const { development, logs, metrics } = parts
   const { allowedOrigins, expiredTokenMaxAgeHours } = config
   const instance = development ?? config.clerk ?? {}
-  return clerkFrom({ ...instance, allowedOrigins, expiredTokenMaxAgeHours }, (error) => {
+  const onKeyFailure = (error: unknown) => {
     metrics.keyFetchFailed()
     logs.logger.warn({ err: error }, 'Clerk’s keys could not be had; those once had stay in use')
-  })
+  }
+  const options = { ...instance, allowedOrigins, expiredTokenMaxAgeHours }
+  return clerkFrom(options, { onKeyFailure, verifySignature: verifyWithNode })
 }
 
 async function openTrail(

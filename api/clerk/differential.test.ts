@@ -16,6 +16,7 @@ import { AZP, tokenCorpus } from '../../test/token-corpus.ts'
 import type { CorpusToken } from '../../test/token-texts.ts'
 import { refusals, type Caller, type Refusal } from '../caller.ts'
 import { pemKeys } from './keys.ts'
+import { verifyWithNode } from './node-signature.ts'
 import { verifySessionToken } from './session-token.ts'
 
 const HOUR_MS = 3_600_000
@@ -51,14 +52,18 @@ async function clerksVerdict({ token, authorizedParties }: Sight): Promise<Json 
   }
 }
 
+/** By Web Crypto, as rung 1 does it, and by Node, as the service does it: there is one verdict. */
 async function ourCaller({ token, now, authorizedParties }: Sight): Promise<Caller> {
-  return verifySessionToken(token, {
+  const rules = {
     issuer: 'https://clerk.example.com',
     authorizedParties,
     expiredTokenMaxAgeMs: 24 * HOUR_MS,
     keys,
     now: () => now,
-  })
+  }
+  const caller = await verifySessionToken(token, rules)
+  assert.deepEqual(await verifySessionToken(token, { ...rules, verifySignature: verifyWithNode }), caller)
+  return caller
 }
 
 function verdictOf(caller: Caller): Verdict | undefined {

@@ -233,7 +233,7 @@ describe('clerkFrom', () => {
     t.mock.method(globalThis, 'fetch', () => Promise.reject(new TypeError('fetch failed')))
     const failures: unknown[] = []
     const options = { publishableKey: clerk.publishableKey, now: () => TOKEN_TIME }
-    const { identify } = clerkFrom(options, (error) => failures.push(error))
+    const { identify } = clerkFrom(options, { onKeyFailure: (error) => failures.push(error) })
     const headers = { authorization: `Bearer ${token}` }
 
     const caller = await identify(new Request('https://api.example.com/', { headers }))

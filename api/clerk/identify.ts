@@ -5,6 +5,7 @@ import type { Caller } from '../caller.ts'
 import { jwksKeys, pemKeys, type KeySource } from './keys.ts'
 import { isHttpsOrLoopback, isOrigin } from '../urls.ts'
 import { frontendApiOf } from './publishable-key.ts'
+import type { VerifySignature } from './signature.ts'
 import { verifySessionToken, type SessionTokenRules } from './session-token.ts'
 
 export interface ClerkOptions {
@@ -33,14 +34,22 @@ export interface Clerk {
   identify: (request: Request) => Promise<Caller>
 }
 
+export interface ClerkParts {
+  /** Told of each failure to get keys. */
+  onKeyFailure?: (error: unknown) => void
+  /** Default: by Web Crypto. */
+  verifySignature?: VerifySignature
+}
+
 /** @throws {TypeError} naming the option that is missing or wrong. */
-export function clerkFrom(options: ClerkOptions, onKeyFailure?: (error: unknown) => void): Clerk {
+export function clerkFrom(options: ClerkOptions, { onKeyFailure, verifySignature }: ClerkParts = {}): Clerk {
   refuseBadOptions(options)
   const issuer = issuerFrom(options)
   const keys = keysFrom(options, issuer, onKeyFailure)
   const rules: SessionTokenRules = {
     issuer,
     keys,
+    verifySignature,
     authorizedParties: options.authorizedParties ?? [],
     expiredTokenMaxAgeMs: (options.expiredTokenMaxAgeHours ?? 24) * 3_600_000,
     now: options.now ?? Date.now,

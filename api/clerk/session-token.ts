@@ -10,6 +10,7 @@ import { base64url, type CryptoKey } from 'jose'
 import type { OrgId, SessionId, UserId } from '../../trail/entry.ts'
 import type { Caller, Refusal, VerifiedCaller } from '../caller.ts'
 import type { KeySource } from './keys.ts'
+import { verifyWithWebCrypto, type Signed, type VerifySignature } from './signature.ts'
 
 export interface SessionTokenRules {
   /** What `iss` must be, exactly. */
@@ -19,6 +20,8 @@ export interface SessionTokenRules {
   /** An expired token still says who it was, for this long after `exp`. */
   expiredTokenMaxAgeMs: number
   keys: KeySource
+  /** Default: by Web Crypto. */
+  verifySignature?: VerifySignature | undefined
   /** ms since 1970. */
   now: () => number
 }
@@ -43,7 +46,8 @@ export async function verifySessionToken(token: string, rules: SessionTokenRules
   const keys = await rules.keys.keysFor(typeof kid === 'string' ? kid : undefined)
   if (keys === 'unavailable') return { is: 'undecided', refused: 'key-unavailable' }
   if (keys === 'unknown') return refused('unknown-key')
-  return (await isSignedByOneOf(keys, parsed)) ? claims : refused('bad-signature')
+  const { verifySignature = verifyWithWebCrypto } = rules
+  return (await isSignedByOneOf(keys, parsed.signed, verifySignature)) ? claims : refused('bad-signature')
 }
 
 function refused(cause: Refused): Caller {
@@ -53,9 +57,7 @@ function refused(cause: Refused): Caller {
 interface ParsedToken {
   header: Json
   payload: Json
-  /** What the signature is over: header and payload as they came, not as they are understood. */
-  signed: string
-  signature: Uint8Array<ArrayBuffer>
+  signed: Signed
 }
 
 function parseToken(token: string): ParsedToken | null {
@@ -68,8 +70,7 @@ function parseToken(token: string): ParsedToken | null {
   return {
     header: headerJson,
     payload: payloadJson,
-    signed: `${header}.${payload}`,
-    signature: signatureBytes,
+    signed: { text: `${header}.${payload}`, signature: signatureBytes },
   }
 }
 
@@ -210,19 +211,13 @@ function stateOf(
   return wasValid ? 'expired' : 'invalid-claims'
 }
 
-const encoder = new TextEncoder()
-
-/**
- * RS256 (RFC 7518 §3.3), by Web Crypto itself: jose's `compactVerify` reads the header once more, and more strictly
- * than Clerk does. Only keys imported for RS256 get here, and `alg` has been checked.
- */
 async function isSignedByOneOf(
   keys: readonly CryptoKey[],
-  { signed, signature }: ParsedToken,
+  signed: Signed,
+  verify: VerifySignature,
 ): Promise<boolean> {
-  const bytes = encoder.encode(signed)
   for (const key of keys) {
-    if (await crypto.subtle.verify('RSASSA-PKCS1-v1_5', key, signature, bytes)) return true
+    if (await verify(key, signed)) return true
   }
   return false
 }
