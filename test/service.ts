@@ -22,6 +22,8 @@ export interface StartOptions {
   /** Where it runs; by default a new folder, which is removed in the end. */
   folder?: string
   env?: Record<string, string>
+  /** The user and group it runs as; by default those of the tests. */
+  user?: { uid: number; gid: number }
 }
 
 const URL_OF_SERVICE = /http:\/\/localhost:\d+/
@@ -43,9 +45,10 @@ process.once('exit', () => {
 /** Runs a command of the CLI with nothing in its environment but `env`. */
 export function runCli(
   args: string[],
-  { folder = temporaryFolder(), env = {} }: StartOptions = {},
+  { folder = temporaryFolder(), env = {}, user }: StartOptions = {},
 ): ChildProcess {
   return spawn(process.execPath, [MAIN, ...args], {
+    ...user,
     cwd: folder,
     env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -69,7 +72,7 @@ export async function finished(child: ChildProcess): Promise<Finished> {
 /** Starts the service in development mode, unless `env` names a Clerk instance, and waits until it listens. */
 export async function startService(options: StartOptions = {}): Promise<RunningService> {
   const folder = options.folder ?? temporaryFolder()
-  const child = runCli(['start'], { folder, env: { PORT: '0', ...options.env } })
+  const child = runCli(['start'], { ...options, folder, env: { PORT: '0', ...options.env } })
   const { lines, line } = reading(child)
   const ended = endOf(child)
   const url = URL_OF_SERVICE.exec(await line(URL_OF_SERVICE))?.[0] ?? ''
