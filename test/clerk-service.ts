@@ -1,5 +1,4 @@
 /** The service with a Clerk instance of its own: what its users are answered, and what its operator sees of it. */
-import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -15,9 +14,6 @@ export interface ClerkService extends RunningService {
   /** The sentence of /readyz while it is not ready, else null; never an answer from before the call. */
   notReady: () => Promise<string | null>
   metric: (name: string) => Promise<number>
-  /** What the service's process has of this, by /proc. */
-  openDescriptors: () => number
-  peakMemoryBytes: () => number
 }
 
 /** One session, and the token that a logout of it sends. */
@@ -62,7 +58,6 @@ export async function startClerkService(options: StartOptions = {}): Promise<Cle
   const env = { CLERK_ISSUER: clerk.issuer, CLERK_JWT_KEY: clerk.publicPem, ...options.env }
   const service = await startService({ ...options, env })
   const { url } = service
-  const proc = `/proc/${service.process.pid}`
   return {
     ...service,
     trail: join(service.folder, 'data/trail.db'),
@@ -71,9 +66,6 @@ export async function startClerkService(options: StartOptions = {}): Promise<Cle
       service.line(new RegExp(`"user_logout".*"record":"${record}".*"session_id":"${session}"`)),
     notReady: () => notReady(url),
     metric: (name) => metric(url, name),
-    openDescriptors: () => readdirSync(`${proc}/fd`).length,
-    peakMemoryBytes: () =>
-      1024 * Number(/^VmHWM:\s+(\d+) kB$/m.exec(readFileSync(`${proc}/status`, 'utf8'))?.[1] ?? NaN),
   }
 }
 

@@ -84,7 +84,7 @@ describe('the service on a full disk', { skip: withoutRoot }, () => {
     const folder = smallDisk(t)
     if (folder === null) return
     const [kept, unkept] = [signIn(), signIn()]
-    const first = await startClerkService({ folder })
+    await using first = await startClerkService({ folder })
     assert.deepEqual(await first.logout(kept), durable)
     const filling = fill(folder)
     assert.deepEqual(await first.logout(unkept), unrecorded.off)
