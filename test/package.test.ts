@@ -71,7 +71,7 @@ describe('the tarball', () => {
       [],
     )
     assert.deepEqual(
-      packed.filter((file) => /(?<!\.d)\.ts$|\.test\.|conformance|\.db|\.env$/.test(file)),
+      packed.filter((file) => /(?<!\.d)\.ts$|\.(test|slow)\.|conformance|\.db|\.env$/.test(file)),
       [],
     )
   })
