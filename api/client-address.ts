@@ -68,8 +68,8 @@ function isTrusted(address: Address, trusted: readonly AddressRange[]): boolean 
 
 /** IPv4 written inside IPv6 (`::ffff:192.0.2.1`) is IPv4. */
 function parse(text: string): Address | null {
-  const valid = ipaddr.IPv4.isValidFourPartDecimal(text) || ipaddr.IPv6.isValid(text)
-  return valid ? ipaddr.process(text) : null
+  if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text)
+  return ipaddr.IPv6.isValid(text) ? ipaddr.process(text) : null
 }
 
 function truncated(address: Address): string {

@@ -32,19 +32,31 @@ export function openLogs(level: LogLevel, fileDescriptor = 1): Logs {
   const output = new sonicBoom.SonicBoom({ fd: fileDescriptor, sync: false, maxLength: KEPT_BYTES })
   let dropped = 0
   let writing = false
+  let unsent = ''
   const countDropped = () => {
     dropped += 1
+  }
+  const countDroppedLines = (text: string) => {
+    dropped += text.split('\n').length - 1
   }
   const ended = () => {
     writing = false
   }
-  output.on('drop', countDropped)
+  output.on('drop', countDroppedLines)
   output.on('error', countDropped)
   output.on('error', ended)
   output.on('drain', ended)
-  const write = (text: string) => {
+  const send = () => {
+    if (unsent === '') return
+    const text = unsent
+    unsent = ''
     writing = true
     output.write(text)
+  }
+  // The lines of one batch come in the same turn of the event loop: one write for all of them, not one each.
+  const write = (text: string) => {
+    if (unsent === '') setImmediate(send)
+    unsent += text
   }
   // Handed a function, not the output itself: pino would flush it synchronously, which on a closed pipe never ends.
   const logger = pino(
@@ -68,6 +80,7 @@ export function openLogs(level: LogLevel, fileDescriptor = 1): Logs {
 
   async function close(message: string): Promise<void> {
     logger.info(message)
+    send()
     if (!writing) return
     const timeout = new Promise((resolve) => setTimeout(resolve, CLOSE_TIMEOUT_MS))
     // An error ends the waiting as well; it has been counted.

@@ -64,7 +64,7 @@ function parseToken(token: string): ParsedToken | null {
   const [header, payload, signature, ...more] = token.split('.')
   if (header === undefined || payload === undefined || signature === undefined || more.length > 0) return null
   const signatureBytes = decodePart(signature)
-  const headerJson = parseJson(header)
+  const headerJson = parseHeader(header)
   const payloadJson = parseJson(payload)
   if (!signatureBytes || !headerJson || !payloadJson) return null
   return {
@@ -72,6 +72,14 @@ function parseToken(token: string): ParsedToken | null {
     payload: payloadJson,
     signed: { text: `${header}.${payload}`, signature: signatureBytes },
   }
+}
+
+/** One Clerk instance writes the same header in front of each token, so it is read once. */
+let lastHeader: { text: string; json: Json | null } = { text: '', json: null }
+
+function parseHeader(text: string): Json | null {
+  if (text !== lastHeader.text) lastHeader = { text, json: parseJson(text) }
+  return lastHeader.json
 }
 
 const decoder = new TextDecoder()
