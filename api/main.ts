@@ -116,6 +116,7 @@ async function openTrail(
   const store = await openSqliteStore({
     path: config.trailPath,
     issuer,
+    onOpen: metrics.writerOpened,
     onRestart: (cause) => {
       metrics.writerRestarted()
       logs.logger.error({ err: cause }, 'the writing thread died and is started again')

@@ -12,6 +12,7 @@ export interface Metrics {
   storeFailed: () => void
   reportRejected: () => void
   writerRestarted: () => void
+  writerOpened: (settings: { journalMode: string; synchronous: string }) => void
   keyFetchFailed: () => void
 }
 
@@ -64,6 +65,12 @@ function counted(registry: Registry) {
     logged: logouts.labels('logged'),
     anonymous: logouts.labels('anonymous'),
   }
+  const writer = new Gauge({
+    name: `${PREFIX}writer_info`,
+    help: '1, with how the connection that writes is set, as it says itself.',
+    labelNames: ['journal_mode', 'synchronous'],
+    registers: [registry],
+  })
   const refusals = labelled('refusals_total', 'Logouts whose credential proved nothing, by cause.', 'cause')
   return {
     logout: ({ record, refused: cause }: LogoutEvent) => {
@@ -77,6 +84,9 @@ function counted(registry: Registry) {
     storeFailed: counter('store_failures_total', 'Batches that the store could not make durable.'),
     reportRejected: counter('rejected_reports_total', 'Reports that the store rejected.'),
     writerRestarted: counter('writer_restarts_total', 'Times the writing thread died and was started again.'),
+    writerOpened: ({ journalMode, synchronous }: { journalMode: string; synchronous: string }) => {
+      writer.set({ journal_mode: journalMode, synchronous }, 1)
+    },
     keyFetchFailed: counter('key_fetch_failures_total', 'Times Clerk’s keys could not be had.'),
   }
 }

@@ -68,7 +68,7 @@ async function fill(path: string, entries: number): Promise<void> {
   progress('')
 }
 
-/** The same sizes as of real logouts; the keys are random within their day, and the days follow each other. */
+/** The same sizes as of real logouts; the keys are random within their second, and the seconds follow each other. */
 function insert(
   db: DatabaseSync,
   { from, to, entries }: { from: number; to: number; entries: number },
@@ -90,7 +90,7 @@ function insert(
   ).run(bound)
   db.prepare(
     `${numbers} INSERT OR IGNORE INTO dedupe
-     SELECT unhex(printf('%04x', (:first + i / :perDay * :day) / :day)) || randomblob(16), i FROM n`,
+     SELECT unhex(printf('%08x', CAST(:first + i / :perDay * :day AS INTEGER) / 1000)) || randomblob(16), i FROM n`,
   ).run(bound)
   db.exec('COMMIT')
 }

@@ -18,7 +18,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { columns } from '../entry.ts'
 import type { TrailError } from '../error.ts'
-import { durable, ISSUER, logout, NOON, rejectsWith } from './conformance.ts'
+import { duplicate, durable, ISSUER, logout, NOON, rejectsWith } from './conformance.ts'
 import { inFile, makeTrail, newFolder, newPath, open, run } from '../../test/trail-files.ts'
 
 describe('the tables of a trail', () => {
@@ -48,7 +48,7 @@ describe('the tables of a trail', () => {
     })
   })
 
-  it('keep a repeat known by its day and a keyed hash: no id stands in the dedupe table', async (t) => {
+  it('keep a repeat known by its second and a keyed hash: no id stands in the dedupe table', async (t) => {
     const path = newPath(t)
     const store = await open(t, path)
     const webhook = logout(2, { source: 'webhook', naturalKey: 'msg_ä\u0000🗝', keyedAt: 2 * 86_400_000 + 1 })
@@ -64,25 +64,29 @@ describe('the tables of a trail', () => {
     assert.deepEqual(
       rows.map(({ key, index }) => [Buffer.from(key as Uint8Array).toString('hex'), index]),
       [
-        [`0000${hash('sweep\u0000sess_3\u0000session.expired')}`, 2],
-        [`0002${hash('webhook\u0000msg_ä\u0000🗝')}`, 1],
-        // 2026-11-23 is day 20780.
-        [`512c${hash('api\u0000sess_1\u00001795435190')}`, 0],
+        [`00000000${hash('sweep\u0000sess_3\u0000session.expired')}`, 2],
+        [`0002a300${hash('webhook\u0000msg_ä\u0000🗝')}`, 1],
+        // 1795435190 seconds, the token's `iat`.
+        [`6b042ab6${hash('api\u0000sess_1\u00001795435190')}`, 0],
       ],
     )
   })
 
-  it('key the same report of another day differently, and hold days that have no number', async (t) => {
+  it('key the same report of another second differently, and hold seconds that have no number', async (t) => {
     const path = newPath(t)
     const store = await open(t, path)
-    const keyedAt = [NOON, NOON + 86_400_000, -1, 70_000 * 86_400_000].map((keyedAt) =>
-      logout(0, { keyedAt }),
-    )
-    assert.deepEqual(await store.append(keyedAt, NOON), [0, 1, 2, 3].map(durable))
-    const days = inFile(path, (db) => db.prepare('SELECT substr(key, 1, 2) AS day FROM dedupe').all())
+    const keyedAt = [NOON, NOON + 999, NOON + 1000, -1, 5e9 * 1000].map((keyedAt) => logout(0, { keyedAt }))
+    assert.deepEqual(await store.append(keyedAt, NOON), [
+      durable(0),
+      duplicate(0),
+      durable(1),
+      durable(2),
+      durable(3),
+    ])
+    const seconds = inFile(path, (db) => db.prepare('SELECT substr(key, 1, 4) AS second FROM dedupe').all())
     assert.deepEqual(
-      days.map(({ day }) => Buffer.from(day as Uint8Array).toString('hex')),
-      ['0000', '512c', '512d', 'ffff'],
+      seconds.map(({ second }) => Buffer.from(second as Uint8Array).toString('hex')),
+      ['00000000', '6b042ac0', '6b042ac1', 'ffffffff'],
     )
   })
 

@@ -65,6 +65,7 @@ export function openForWriting(
     refuseWhatIsNoFile(path)
     // Before it is opened: SQLite removes the write-ahead log that it finds beside an empty file.
     if (known && fileIdentity(path) !== known.identity) throw replaced(path)
+    refuseEmptied(path)
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
     const db = new DatabaseSync(path, { timeout: 5000 })
     try {
@@ -128,8 +129,23 @@ export function readTrailHead(db: DatabaseSync): TrailHead {
 
 /** Device and inode: a path that leads to another file than the one we opened has another identity. */
 export function fileIdentity(path: string): string {
+  return lookAt(path).identity
+}
+
+/** What the path leads to now. By its name: closing another descriptor of the file would free SQLite's locks on it. */
+export function lookAt(path: string): { identity: string; bytes: number } {
   const found = statSync(path, { throwIfNoEntry: false })
-  return found ? `${found.dev}:${found.ino}` : 'missing'
+  return found
+    ? { identity: `${found.dev}:${found.ino}`, bytes: found.size }
+    : { identity: 'missing', bytes: 0 }
+}
+
+/** Somebody made the file shorter while it was open: what it held is gone. */
+export function cutShort(path: string): TrailError {
+  return new TrailError(
+    'trail-corrupt',
+    `${path} became shorter while the service runs, which nothing of ours does; stop the service and restore a backup.`,
+  )
 }
 
 /** The path no longer leads to the file that was opened. */
@@ -145,6 +161,15 @@ function refuseWhatIsNoFile(path: string): void {
   if (found && !found.isFile()) {
     throw new TrailError('trail-not-a-file', `${path} is not a file; let DATABASE_URL name a file.`)
   }
+}
+
+/** An empty file beside a write-ahead log is not a new trail: something emptied it, and SQLite would remove the log. */
+function refuseEmptied(path: string): void {
+  if (lookAt(path).bytes > 0 || lookAt(`${path}-wal`).bytes === 0) return
+  throw new TrailError(
+    'trail-corrupt',
+    `${path} is ${lookAt(path).identity === 'missing' ? 'missing' : 'empty'}, but its write-ahead log ${path}-wal is there; restore a backup, or move the log away to begin a new trail.`,
+  )
 }
 
 /** 0 for an empty database. */
@@ -232,7 +257,13 @@ function namedError(path: string, use: Use, cause: unknown): TrailError {
 
 /** Readers write too, to the index of the write-ahead log: the folder has to let them. */
 function accessProblem(path: string, use: Use): string | null {
-  const needs = { [path]: use === 'write' ? constants.W_OK : constants.R_OK, [dirname(path)]: constants.W_OK }
+  // SQLite gives the files beside it the mode of the trail, and keeps it when that is changed back.
+  const beside = { [`${path}-wal`]: constants.W_OK, [`${path}-shm`]: constants.W_OK }
+  const needs = {
+    [path]: use === 'write' ? constants.W_OK : constants.R_OK,
+    ...(use === 'write' ? beside : {}),
+    [dirname(path)]: constants.W_OK,
+  }
   for (const [place, need] of Object.entries(needs)) {
     try {
       accessSync(place, need)

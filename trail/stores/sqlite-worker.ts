@@ -3,14 +3,20 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { Report } from '../entry.ts'
 import { TrailError, type TrailErrorCode } from '../error.ts'
 import type { AppendResult, TrailHead } from '../store.ts'
-import { SqliteWriter, type WriterOptions } from './sqlite-writer.ts'
+import { SqliteWriter, type WriterOptions, type WriterSettings } from './sqlite-writer.ts'
 
 export type WriterRequest =
   | { do: 'open' | 'head' | 'check' | 'close' }
   | { do: 'append'; batch: readonly Report[]; recordedAt: number }
 
+/** The answer to `open`. */
+export interface Opened {
+  head: TrailHead
+  settings: WriterSettings
+}
+
 export type WriterReply =
-  | { ok: true; value: TrailHead | AppendResult[] | null }
+  | { ok: true; value: Opened | TrailHead | AppendResult[] | null }
   | { ok: false; code: TrailErrorCode; message: string }
 
 const port = parentPort
@@ -33,12 +39,12 @@ function answer(request: WriterRequest): WriterReply {
   }
 }
 
-function perform(request: WriterRequest): TrailHead | AppendResult[] | null {
+function perform(request: WriterRequest): Opened | TrailHead | AppendResult[] | null {
   if (request.do === 'open') {
     writer = new SqliteWriter(workerData as WriterOptions)
     // SQLite opens a file without write permission all the same, to read.
     writer.check()
-    return writer.head()
+    return { head: writer.head(), settings: writer.settings() }
   }
   if (!writer) throw new TrailError('trail-unavailable', 'The trail is not open.')
   switch (request.do) {

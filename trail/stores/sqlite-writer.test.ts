@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, it, type TestContext } from 'node:test'
 import { duplicate, durable, ISSUER, logout, NOON } from './conformance.ts'
 import { fileIdentity } from './sqlite-schema.ts'
 import { SqliteWriter } from './sqlite-writer.ts'
-import { makeTrail, newPath } from '../../test/trail-files.ts'
+import { inFile, makeTrail, newPath } from '../../test/trail-files.ts'
 
 function openWriter(t: TestContext, path: string) {
   const opened = new Set<DatabaseSync>()
@@ -27,6 +27,7 @@ describe('the writing connection', () => {
     for (const _ of ['new', 'old']) {
       const { writer, ask } = openWriter(t, path)
       assert.deepEqual(['journal_mode', 'synchronous', 'secure_delete'].map(ask), ['wal', FULL, 1])
+      assert.deepEqual(writer.settings(), { journalMode: 'wal', synchronous: 'full' })
       writer.append([logout(0)], NOON)
     }
   })
@@ -39,6 +40,51 @@ describe('the writing connection', () => {
       const known = { trailId: '0'.repeat(32), identity: fileIdentity(path) }
       assert.throws(() => new SqliteWriter({ path, issuer: ISSUER, known }), { code: 'trail-replaced' })
       assert.deepEqual(readFileSync(path), before)
+    }
+  })
+
+  it('says how it is set as it is, not as it was asked to be', (t) => {
+    const { writer, ask } = openWriter(t, newPath(t))
+    ask('synchronous = OFF')
+    assert.deepEqual(writer.settings(), { journalMode: 'wal', synchronous: 'off' })
+  })
+
+  it('writes nothing more into a file that became shorter', (t) => {
+    const path = newPath(t)
+    const { writer, ask } = openWriter(t, path)
+    writer.append([logout(0)], NOON)
+    ask('wal_checkpoint(TRUNCATE)')
+    writer.append([logout(1)], NOON)
+    truncateSync(path, 4096)
+    const refusal = { name: 'TrailError', code: 'trail-corrupt', message: /became shorter/ }
+    assert.throws(() => writer.append([logout(2)], NOON), refusal)
+    assert.throws(() => writer.check(), refusal)
+  })
+
+  it('is not opened to an emptied trail whose write-ahead log is there, which stays', (t) => {
+    const path = newPath(t)
+    const { writer } = openWriter(t, path)
+    writer.append([logout(0)], NOON)
+    truncateSync(path, 0)
+    const log = readFileSync(`${path}-wal`)
+    const refusal = { code: 'trail-corrupt', message: /is empty, but its write-ahead log/ }
+    assert.throws(() => new SqliteWriter({ path, issuer: ISSUER, known: null }), refusal)
+    assert.deepEqual(readFileSync(`${path}-wal`), log)
+  })
+
+  it('fails its check when one of the tables takes no entry, and leaves nothing of a check that passes', (t) => {
+    for (const table of ['entries', 'dedupe']) {
+      const path = newPath(t)
+      const { writer } = openWriter(t, path)
+      writer.append([logout(0)], NOON)
+      writer.check()
+      const rows = () =>
+        inFile(path, (db) =>
+          ['entries', 'dedupe'].map((name) => db.prepare(`SELECT count(*) AS n FROM ${name}`).get()?.['n']),
+        )
+      assert.deepEqual(rows(), [1, 1])
+      inFile(path, (db) => db.exec(`ALTER TABLE ${table} RENAME TO gone`))
+      assert.throws(() => writer.check(), /no such table/)
     }
   })
 

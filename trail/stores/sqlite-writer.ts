@@ -6,7 +6,9 @@ import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import { columns, keyOf, type Entry, type Report } from '../entry.ts'
 import type { AppendResult, TrailHead } from '../store.ts'
 import {
+  cutShort,
   fileIdentity,
+  lookAt,
   openForWriting,
   readTrailHead,
   readTrailRow,
@@ -23,7 +25,14 @@ export interface WriterOptions {
   known: KnownTrail | null
 }
 
-const DAY_MS = 86_400_000
+/** What `PRAGMA synchronous` answers. */
+const SYNCHRONOUS = ['off', 'normal', 'full', 'extra'] as const
+
+export interface WriterSettings {
+  journalMode: string
+  synchronous: (typeof SYNCHRONOUS)[number] | 'unknown'
+}
+
 const CONSTRAINT = 19
 const MISMATCH = 20
 const TOO_BIG = 18
@@ -32,11 +41,14 @@ export class SqliteWriter {
   readonly #db: DatabaseSync
   readonly #path: string
   readonly #identity: string
+  /** It only grows: nothing of ours makes it smaller. */
+  #bytes = 0
   readonly #trailKey: Uint8Array
   readonly #claimKey
   readonly #releaseKey
   readonly #findKey
   readonly #insertEntry
+  readonly #removeEntry
   readonly #setNextIndex
 
   constructor({ path, issuer, known }: WriterOptions) {
@@ -49,6 +61,7 @@ export class SqliteWriter {
     this.#releaseKey = db.prepare('DELETE FROM dedupe WHERE key = ?')
     this.#findKey = db.prepare('SELECT "index" FROM dedupe WHERE key = ?')
     this.#insertEntry = db.prepare(`INSERT INTO entries VALUES (?${', ?'.repeat(columns.length)})`)
+    this.#removeEntry = db.prepare('DELETE FROM entries WHERE "index" = ?')
     this.#setNextIndex = db.prepare('UPDATE trail SET next_index = ?')
   }
 
@@ -69,14 +82,32 @@ export class SqliteWriter {
     })
   }
 
-  /** Writes the trail row as it is and syncs it, so that a disk that takes no writes is noticed. */
+  /** Writes what an append writes, takes it back, and syncs it: a disk or a table that takes no writes is noticed. */
   check(): void {
     this.#transaction(() => {
       const { nextIndex } = readTrailRow(this.#db)
+      const now = Date.now()
+      const probe: Report = {
+        kind: 'trail.exported',
+        source: 'trail',
+        occurred_at: now,
+        naturalKey: 'check',
+        keyedAt: now,
+      }
+      this.#appendOne(probe, nextIndex, now)
       // There and back: SQLite writes nothing for an update that changes nothing.
       this.#setNextIndex.run(nextIndex + 1)
+      this.#removeEntry.run(nextIndex)
+      this.#releaseKey.run(dedupeKey(this.#trailKey, probe))
       this.#setNextIndex.run(nextIndex)
     })
+  }
+
+  /** How the connection that writes is set, as it says itself. */
+  settings(): WriterSettings {
+    const pragma = (name: string) => Object.values(this.#db.prepare(`PRAGMA ${name}`).get() ?? {})[0]
+    const synchronous = SYNCHRONOUS[Number(pragma('synchronous'))] ?? 'unknown'
+    return { journalMode: String(pragma('journal_mode')), synchronous }
   }
 
   close(): void {
@@ -98,13 +129,20 @@ export class SqliteWriter {
     }
   }
 
+  /** A file that was deleted, replaced or cut short would take the commit and lose it. */
+  #refuseAnotherFile(): void {
+    const { identity, bytes } = lookAt(this.#path)
+    if (identity !== this.#identity) throw replaced(this.#path)
+    if (bytes < this.#bytes) throw cutShort(this.#path)
+    this.#bytes = bytes
+  }
+
   #transaction<T>(run: () => T): T {
     return withErrorsNamed(this.#path, 'write', () => {
       this.#db.exec('BEGIN IMMEDIATE')
       try {
         const value = run()
-        // A file that was deleted or replaced would take the commit and lose it.
-        if (fileIdentity(this.#path) !== this.#identity) throw replaced(this.#path)
+        this.#refuseAnotherFile()
         this.#db.exec('COMMIT')
         return value
       } catch (error) {
@@ -117,13 +155,13 @@ export class SqliteWriter {
 }
 
 /**
- * u16 big-endian days since 1970 ‖ first 16 bytes of HMAC-SHA-256(trail key, source 0x00 natural key).
- * Ordered by day, so that writes stay local in a large file; no id stands in it.
+ * u32 big-endian seconds since 1970 ‖ first 16 bytes of HMAC-SHA-256(trail key, source 0x00 natural key).
+ * Ordered by time, so that the keys of a batch meet on few pages (docs/decisions/0008); no id stands in it.
  */
 export function dedupeKey(trailKey: Uint8Array, report: Report): Uint8Array {
-  const key = Buffer.allocUnsafe(18)
-  key.writeUInt16BE(Math.min(Math.max(Math.floor(report.keyedAt / DAY_MS), 0), 0xffff))
-  createHmac('sha256', trailKey).update(keyOf(report)).digest().copy(key, 2, 0, 16)
+  const key = Buffer.allocUnsafe(20)
+  key.writeUInt32BE(Math.min(Math.max(Math.floor(report.keyedAt / 1000), 0), 0xffff_ffff))
+  createHmac('sha256', trailKey).update(keyOf(report)).digest().copy(key, 4, 0, 16)
   return key
 }
 

@@ -35,7 +35,7 @@ describeTrailStore('SQLite', (t) => {
 const DIES_ONCE_OPEN = `
   const { parentPort } = require('node:worker_threads')
   parentPort.once('message', () => {
-    parentPort.postMessage({ ok: true, value: { trailId: '${'0'.repeat(32)}' } })
+    parentPort.postMessage({ ok: true, value: { head: { trailId: '${'0'.repeat(32)}' } } })
     process.exit()
   })`
 

@@ -15,13 +15,15 @@ import { TrailError } from '../error.ts'
 import type { AppendResult, TrailHead, TrailStore } from '../store.ts'
 import { holdLock } from './sqlite-lock.ts'
 import { fileIdentity, openForReading, withErrorsNamed, type KnownTrail } from './sqlite-schema.ts'
-import type { WriterReply, WriterRequest } from './sqlite-worker.ts'
-import type { WriterOptions } from './sqlite-writer.ts'
+import type { Opened, WriterReply, WriterRequest } from './sqlite-worker.ts'
+import type { WriterOptions, WriterSettings } from './sqlite-writer.ts'
 
 export interface SqliteStoreOptions {
   path: string
   /** The Clerk instance, as in the token's `iss`; a trail of another one is refused. */
   issuer: string
+  /** Told each time a writing thread has opened the trail, how its connection is set. */
+  onOpen?: (settings: WriterSettings) => void
   /** Told when the writing thread died and a new one is started. */
   onRestart?: (cause: unknown) => void
   /** How a writing thread is started; tests hold on to it to end it. */
@@ -146,7 +148,9 @@ class SqliteStore implements TrailStore {
     const reply = await this.#send(thread, { do: 'open' })
     if (reply.ok) {
       thread.opened = true
-      this.#known ??= { trailId: (reply.value as TrailHead).trailId, identity: fileIdentity(path) }
+      const { head, settings } = reply.value as Opened
+      this.#known ??= { trailId: head.trailId, identity: fileIdentity(path) }
+      this.#options.onOpen?.(settings)
       return thread
     }
     await worker.terminate()
