@@ -8,6 +8,7 @@
 import { logout } from '../react/logout.ts'
 import { openSignedIn, type Page } from '../test/page.ts'
 import type { Backend } from '../test/site.ts'
+import { quantile } from './statistics.ts'
 
 interface Target {
   name: string
@@ -64,9 +65,4 @@ async function measure({ backend, signOut }: Target): Promise<number> {
   const taken = performance.now() - from
   if (opened.page.landings.length !== 1) throw new Error('A sign-out did not land: its time says nothing.')
   return taken
-}
-
-function quantile(values: readonly number[], part: number): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.floor(part * (sorted.length - 1))] ?? Number.NaN
 }

@@ -45,11 +45,6 @@ export async function textOf(url: string): Promise<string> {
   return text
 }
 
-export function quantile(values: readonly number[], part: number): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.floor(part * (sorted.length - 1))] ?? Number.NaN
-}
-
 function statusOf(pid: number | undefined, field: string): number {
   const found = new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))
   return Number(found?.[1])

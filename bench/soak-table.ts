@@ -1,5 +1,6 @@
 /** The figures of a soak as they come, and by minute in the end. */
-import { quantile, type Reading } from './soak-readings.ts'
+import type { Reading } from './soak-readings.ts'
+import { quantile } from './statistics.ts'
 import type { Run } from './soak-verdict.ts'
 
 const columns: { title: string; of: (reading: Reading) => string }[] = [

@@ -1,6 +1,7 @@
 /** What must hold after a soak, each with its figure. */
 import { sessionNumber, type Load } from './soak-load.ts'
-import { quantile, type Handles, type Reading } from './soak-readings.ts'
+import type { Handles, Reading } from './soak-readings.ts'
+import { quantile } from './statistics.ts'
 
 export interface Finding {
   holds: boolean

@@ -11,9 +11,10 @@ import { testClerk } from '../test/clerk-instance.ts'
 import { startService, type RunningService } from '../test/service.ts'
 import { openForReading } from '../trail/stores/sqlite-schema.ts'
 import { Load } from './soak-load.ts'
-import { handlesOf, quantile, readService, textOf, type Handles } from './soak-readings.ts'
+import { handlesOf, readService, textOf, type Handles } from './soak-readings.ts'
 import { printProgress, printTable } from './soak-table.ts'
 import { answers, ENOUGH_MINUTES, handles, loss, overTime, type Finding, type Run } from './soak-verdict.ts'
+import { quantile } from './statistics.ts'
 
 const USAGE = `npm run soak -- [minutes]
 

@@ -122,6 +122,15 @@ const probes: Record<string, string> = {
     import '../../hono.ts' // ✗ no-restricted-imports: points the wrong way
     import 'node:crypto' // ✗ no-restricted-imports: where there is no Node
   `,
+  'api/clerk/node-probe.ts': `
+    import 'jose'
+    import 'node:crypto'
+    import '../routes/auth.ts' // ✗ no-restricted-imports: does not know the routes
+    import '../app.ts' // ✗ no-restricted-imports: handed what it needs
+    import '../../trail/stores/sqlite.ts' // ✗ no-restricted-imports: choose a store
+    import '../../hono.ts' // ✗ no-restricted-imports: points the wrong way
+    export const bytes = Buffer.alloc(16) // ✗ no-restricted-globals: where there is no Node
+  `,
   'api/caller.ts': `
     import '../trail/entry.ts'
     import 'jose' // ✗ no-restricted-imports: Clerk’s SDK and code for tokens
