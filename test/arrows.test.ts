@@ -129,6 +129,7 @@ const probes: Record<string, string> = {
     import '../app.ts' // ✗ no-restricted-imports: handed what it needs
     import '../../trail/stores/sqlite.ts' // ✗ no-restricted-imports: choose a store
     import '../../hono.ts' // ✗ no-restricted-imports: points the wrong way
+    import 'node:process' // ✗ no-restricted-imports: reads the environment
     export const bytes = Buffer.alloc(16) // ✗ no-restricted-globals: where there is no Node
   `,
   'api/caller.ts': `
