@@ -4,6 +4,9 @@
  *
  * A step is the moment before each statement. A statement that leaves no transaction open has two more: while it is
  * written to the disk, and after it, when its caller has not heard of it yet.
+ *
+ * Known gap: SQLite is watched from outside, statement by statement. That a COMMIT is synced is what `PRAGMA
+ * synchronous` says of the connection; no disk is asked.
  */
 import { DatabaseSync, StatementSync } from 'node:sqlite'
 import {
@@ -16,7 +19,7 @@ import {
   type DiskImage,
 } from './disk-image.ts'
 
-/** What `end` answers for in a thread or a process of its own. */
+/** Of a thread whose fuse burnt. */
 export const BURNT_EXIT_CODE = 77
 
 /** `thread`: its connection closes. `kill`: what was written stays. `power`: of what was not synced, anything may go. */

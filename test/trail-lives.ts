@@ -99,10 +99,15 @@ async function sendBursts(life: Life, living: Living, model: TrailModel): Promis
     answered: (batch, results) => model.answered(batch, results),
     failed: (batch) => model.unanswered(batch),
   })
-  const trail = new Trail({ store, now: () => NOON, batchLimit: life.batchLimit })
+  const wrong: unknown[] = []
+  // A trail takes whatever is thrown for a failure of its store; what the model finds is none.
+  const failed = (error: unknown) => void (error instanceof TrailError || wrong.push(error))
+  const { batchLimit } = life
+  const trail = new Trail({ store, now: () => NOON, batchLimit, observe: { failed } })
   for (const burst of life.bursts) {
     if (living.burnt()) break
     await sendBurst(trail, burst, model)
+    if (wrong.length > 0) throw wrong[0]
   }
   await trail.close()
 }
