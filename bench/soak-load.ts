@@ -46,6 +46,8 @@ export class Load {
   readonly perhaps = new Set<number>()
   /** What was answered otherwise than expected, and how often. */
   readonly surprises = new Map<string, number>()
+  /** Requests that met the end of an idle connection. */
+  sentAgain = 0
   /** ms of each answer since they were taken last. */
   #latencies: number[] = []
   #answers = 0
@@ -177,7 +179,13 @@ export class Load {
       })
     })
     asking.end()
-    const record = await answered
+    const record = await answered.catch((error: NodeJS.ErrnoException) => {
+      if (!asking.reusedSocket || error.code !== 'ECONNRESET') throw error
+      // The service closed an idle connection as this request set out on it: HTTP/1.1 has callers send it again.
+      this.sentAgain += 1
+      return null
+    })
+    if (record === null) return this.#ask(token, { agent: false })
     this.#latencies.push(performance.now() - from)
     this.#answers += 1
     return record

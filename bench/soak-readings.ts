@@ -11,6 +11,8 @@ export interface Reading extends Handles {
   /** Since the load began. */
   atMs: number
   rssMb: number
+  /** What V8 has in use, of the main thread: tells a heap that waits for its collection from a leak. */
+  heapMb: number
   walBytes: number
   droppedLines: number
   pendingReports: number
@@ -27,6 +29,7 @@ export async function readService(service: RunningService, trail: string): Promi
   return {
     ...handlesOf(service.process.pid),
     rssMb: statusOf(service.process.pid, 'VmRSS') / 1024,
+    heapMb: metric(metrics, 'nodejs_heap_size_used_bytes') / 1024 ** 2,
     walBytes: statSync(`${trail}-wal`, { throwIfNoEntry: false })?.size ?? 0,
     droppedLines: metric(metrics, 'logout_trail_dropped_log_lines'),
     pendingReports: metric(metrics, 'logout_trail_pending_reports'),

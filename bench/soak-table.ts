@@ -8,6 +8,7 @@ const columns: { title: string; of: (reading: Reading) => string }[] = [
   { title: 'p50 ms', of: ({ p50Ms }) => p50Ms.toFixed(1) },
   { title: 'p99 ms', of: ({ p99Ms }) => p99Ms.toFixed(1) },
   { title: 'RSS MB', of: ({ rssMb }) => rssMb.toFixed(1) },
+  { title: 'heap MB', of: ({ heapMb }) => heapMb.toFixed(1) },
   { title: 'descriptors', of: ({ descriptors }) => String(descriptors) },
   { title: 'threads', of: ({ threads }) => String(threads) },
   { title: 'WAL MiB', of: ({ walBytes }) => (walBytes / 1024 ** 2).toFixed(1) },

@@ -93,10 +93,13 @@ export function handles(before: Handles, after: Handles): Finding {
   }
 }
 
-export function answers({ surprises }: Load, droppedLines: number): Finding[] {
+export function answers({ surprises, sentAgain }: Load, droppedLines: number): Finding[] {
   const told = [...surprises].map(([what, times]) => `${what} (${times} times)`).join('; ')
   return [
-    { holds: surprises.size === 0, sentence: `answers: ${told || 'each as expected'}` },
+    {
+      holds: surprises.size === 0,
+      sentence: `answers: ${told || 'each as expected'}; ${sentAgain} sent again after an idle connection ended`,
+    },
     { holds: droppedLines === 0, sentence: `log: ${droppedLines} lines dropped` },
   ]
 }
