@@ -13,8 +13,6 @@ export interface Load {
   sent: Set<string>
   /** Fulfils when every connection has ended: the service is gone, or the people have run out. */
   ended: Promise<void>
-  /** No connection sends another request. */
-  stop: () => void
 }
 
 /** One request in eight repeats one that was sent before, answered or not. */
@@ -28,7 +26,6 @@ export function loadOf(
   const agent = new Agent({ keepAlive: true, maxSockets: connections })
   const load = { answers: new Map<string, string[]>(), sent: new Set<string>() }
   const sent: SignedIn[] = []
-  let stopped = false
 
   function next(): SignedIn | undefined {
     if (sent.length % REPEAT_EVERY === REPEAT_EVERY - 1) {
@@ -39,7 +36,7 @@ export function loadOf(
   }
 
   async function connection(): Promise<void> {
-    for (let person = next(); person && !stopped; person = next()) {
+    for (let person = next(); person; person = next()) {
       sent.push(person)
       load.sent.add(person.session)
       const record = await recordOf(url, person, agent)
@@ -49,7 +46,7 @@ export function loadOf(
   }
 
   const ended = Promise.all(Array.from({ length: connections }, connection)).then(() => agent.destroy())
-  return { ...load, ended, stop: () => void (stopped = true) }
+  return { ...load, ended }
 }
 
 /** `Logout-Record` of the answer; null when none came. */

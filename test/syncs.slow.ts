@@ -76,7 +76,7 @@ function stepsIn(lines: string[]): Step[] {
     if (WRITES_LOG.test(line)) for (const session of line.match(SESSION) ?? []) written.add(session)
     if (SYNCS_LOG.test(line)) syncing = written.size
     const completed = (SYNCS_LOG.test(line) && !line.includes('<unfinished')) || RESUMES_SYNC.test(line)
-    if (completed && / = 0$/.test(line)) synced = syncing
+    if (completed && line.endsWith(' = 0')) synced = syncing
     if (ANSWERS.test(line)) steps.push({ answers: steps.length + 1, synced })
   }
   return steps
