@@ -426,6 +426,18 @@ describe('a store that fails', () => {
     store.commit()
   })
 
+  it('is asked by one check at a time, however many wait', async () => {
+    const { store, trail } = heldTrail({ confirmWithinMs: 10 })
+    for (const _ of [1, 2]) await assert.rejects(trail.check(), { code: 'trail-unavailable' })
+    assert.equal(store.batches.length, 1)
+    store.commit()
+    await settled()
+    const next = trail.check()
+    store.commit()
+    await next
+    assert.equal(store.batches.length, 2)
+  })
+
   it('makes the check reject', async () => {
     const { store, trail } = heldTrail()
     const checked = trail.check()

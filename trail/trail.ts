@@ -67,6 +67,7 @@ export class Trail {
   #waiting: Waiting[] = []
   #inFlight = 0
   #timer: ReturnType<typeof setTimeout> | null = null
+  #checking: Promise<void> | null = null
   #closing: Promise<void> | null = null
   #drained: (() => void) | null = null
 
@@ -108,10 +109,15 @@ export class Trail {
       this.#confirmWithinMs,
     )
     try {
-      await Promise.race([this.#store.check(), late.promise])
+      await Promise.race([this.#checkStore(), late.promise])
     } finally {
       clearTimeout(timer)
     }
+  }
+
+  /** One at a time: while the store hangs, checks must not queue up in front of the reports. */
+  #checkStore(): Promise<void> {
+    return (this.#checking ??= this.#store.check().finally(() => (this.#checking = null)))
   }
 
   /** Refuses what comes from now on, waits until all that was accepted is committed or failed, closes the store. */
