@@ -20,15 +20,27 @@ const MAX_HEADER_BYTES = 32 * 1024
 
 /** @throws {ListenError} when the address cannot be had, with what to do. */
 export async function listen(app: Hono, { host, port }: { host: string; port: number }): Promise<Listening> {
+  let closing = false
   const server = createAdaptorServer({
-    fetch: app.fetch,
+    fetch: async (request, env) => {
+      const response = await app.fetch(request, env)
+      // RFC 9112 §9.6: the last answer says so, and the client sends its next request elsewhere.
+      if (closing && 'shouldKeepAlive' in env.outgoing) env.outgoing.shouldKeepAlive = false
+      return response
+    },
     serverOptions: { maxHeaderSize: MAX_HEADER_BYTES },
   }) as Server
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
     server.listen(port, host, resolve)
   })
-  return { url: urlOf(server.address() as AddressInfo), close: () => close(server) }
+  return {
+    url: urlOf(server.address() as AddressInfo),
+    close: () => {
+      closing = true
+      return close(server)
+    },
+  }
 }
 
 function urlOf({ address, family, port }: AddressInfo): string {

@@ -90,7 +90,7 @@ function insert(
   ).run(bound)
   db.prepare(
     `${numbers} INSERT OR IGNORE INTO dedupe
-     SELECT unhex(printf('%08x', CAST(:first + i / :perDay * :day AS INTEGER) / 1000)) || randomblob(16), i FROM n`,
+     SELECT CAST(unhex(printf('%08x', CAST(:first + i / :perDay * :day AS INTEGER) / 1000)) || randomblob(16) AS BLOB), i FROM n`,
   ).run(bound)
   db.exec('COMMIT')
 }

@@ -83,6 +83,14 @@ describe('the service, started with nothing set', () => {
     assert.equal(statSync(join(service.folder, 'data/dev-trail.db')).mode & 0o077, 0)
   })
 
+  it('says in /metrics that the connection that writes syncs each commit', async () => {
+    await using service = await startService()
+
+    const metrics = await (await fetch(`${service.url}/metrics`)).text()
+
+    assert.match(metrics, /^logout_trail_writer_info\{journal_mode="wal",synchronous="full"\} 1$/m)
+  })
+
   it('writes the lines of logouts whatever LOG_LEVEL says', async () => {
     await using service = await startService({ env: { LOG_LEVEL: 'silent' } })
 
@@ -132,6 +140,26 @@ describe('the service, told to stop', () => {
     assert.equal(recordIn(answer), 'durable')
     assert.equal(entriesIn(service.folder), 2)
     assert.match(service.lines.at(-1) ?? '', /"msg":"stopped"/)
+  })
+
+  it('says Connection: close in its last answers', async () => {
+    await using service = await startService()
+    const token = await devToken(service)
+    const { hostname, port } = new URL(service.url)
+    const socket = connect(Number(port), hostname)
+    let answer = ''
+    socket.on('data', (chunk) => (answer += chunk))
+    const request = `DELETE /v1/auth/session HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n\r\n`
+    socket.write(request.slice(0, 40))
+    await recordOf(service, await devToken(service))
+
+    service.process.kill('SIGTERM')
+    await service.line(/stopping/)
+    socket.write(request.slice(40))
+
+    assert.equal(await service.ended, 0)
+    assert.equal(recordIn(answer), 'durable')
+    assert.match(answer, /^connection: close\r$/im)
   })
 
   it('accepts nothing more', async () => {

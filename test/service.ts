@@ -24,6 +24,8 @@ export interface StartOptions {
   env?: Record<string, string>
   /** The user and group it runs as; by default those of the tests. */
   user?: { uid: number; gid: number }
+  /** A command that runs the service as its child, or in its own place, with its arguments. */
+  under?: readonly string[]
 }
 
 const URL_OF_SERVICE = /http:\/\/localhost:\d+/
@@ -45,9 +47,10 @@ process.once('exit', () => {
 /** Runs a command of the CLI with nothing in its environment but `env`. */
 export function runCli(
   args: string[],
-  { folder = temporaryFolder(), env = {}, user }: StartOptions = {},
+  { folder = temporaryFolder(), env = {}, user, under = [] }: StartOptions = {},
 ): ChildProcess {
-  return spawn(process.execPath, [MAIN, ...args], {
+  const [command = process.execPath, ...rest] = [...under, process.execPath, MAIN, ...args]
+  return spawn(command, rest, {
     ...user,
     cwd: folder,
     env: { PATH: process.env['PATH'], ...env },
