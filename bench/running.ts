@@ -36,7 +36,7 @@ export async function startTarget(target: Target, { folder, built, jwtKey }: Pla
   const settings = { port, folder, issuer: ISSUER, publishableKey: PUBLISHABLE_KEY, jwtKey }
   const { args, env } = target.command(settings, built)
   // A file, as a log is on many machines; standard error goes there too, to be looked at when something fails.
-  const output = openSync(join(folder, OUTPUT), 'a')
+  const output = openSync(join(folder, OUTPUT), 'w')
   const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ['ignore', output, output] })
   closeSync(output)
   const ended = once(child, 'close')

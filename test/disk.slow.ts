@@ -170,25 +170,18 @@ describe('the service of an ordinary user whose files become read-only', { skip:
     })
   }
 
-  it(
-    'names the file that is still read-only when the trail itself takes writes again',
-    { todo: 'accessProblem looks at trail.db and its folder, not at the files beside it' },
-    async () => {
-      const folder = folderOf(USER)
-      const thread = mortalThread(folder)
-      await using service = await startClerkService({ folder, user: USER, env: thread.env })
-      chmodSync(service.trail, 0o400)
-      await thread.end()
-      assert.notEqual(await service.notReady(), null)
+  it('names the file that is still read-only when the trail itself takes writes again', async () => {
+    const folder = folderOf(USER)
+    const thread = mortalThread(folder)
+    await using service = await startClerkService({ folder, user: USER, env: thread.env })
+    chmodSync(service.trail, 0o400)
+    await thread.end()
+    assert.notEqual(await service.notReady(), null)
 
-      chmodSync(service.trail, 0o600)
+    chmodSync(service.trail, 0o600)
 
-      assert.match(
-        (await service.notReady()) ?? 'ready',
-        /no permission to write to .*trail\.db-(wal|shm)\.$/,
-      )
-    },
-  )
+    assert.match((await service.notReady()) ?? 'ready', /no permission to write to .*trail\.db-(wal|shm)\.$/)
+  })
 })
 
 function folderOf({ uid, gid }: typeof USER): string {
