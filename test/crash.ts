@@ -9,7 +9,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { testClerk } from './clerk-instance.ts'
-import { Logouts, putLoadOn, seeded, sendOnce } from './load.ts'
+import { chanceFrom } from './disk-image.ts'
+import { Logouts, putLoadOn, sendOnce } from './load.ts'
 import { checkPromises, checkWhole, lookAt, type Seen } from './look.ts'
 import { startService, temporaryFolder, type RunningService } from './service.ts'
 
@@ -46,7 +47,7 @@ const TOKENS_FOR_A_LIFE = 2500
 
 /** Fails at the first promise that was broken, and says after which kill, of which seed. */
 export async function killAgainAndAgain({ kills, connections, seed }: CrashOptions): Promise<CrashReport> {
-  const random = seeded(seed)
+  const random = chanceFrom(seed)
   const clerk = testClerk()
   const logouts = new Logouts(clerk, random)
   const folder = temporaryFolder()

@@ -4,7 +4,8 @@ import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { testClerk } from './clerk-instance.ts'
 import { outcomesOf } from './crash.ts'
-import { Logouts, putLoadOn, seeded } from './load.ts'
+import { chanceFrom } from './disk-image.ts'
+import { Logouts, putLoadOn } from './load.ts'
 import { checkPromises, checkWhole, lookAt } from './look.ts'
 import { startService, temporaryFolder } from './service.ts'
 
@@ -37,7 +38,7 @@ describe('the service, told to stop under the load of 64 connections', () => {
 
 async function stoppedUnderLoad(delayMs: number) {
   const clerk = testClerk()
-  const logouts = new Logouts(clerk, seeded(delayMs))
+  const logouts = new Logouts(clerk, chanceFrom(delayMs))
   const folder = temporaryFolder()
   const env = { CLERK_ISSUER: clerk.issuer, CLERK_JWT_KEY: clerk.publicPem }
   logouts.prepare(12_000)
