@@ -21,7 +21,8 @@ import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { testClerk } from './clerk-instance.ts'
 import { outcomesOf } from './crash.ts'
-import { Logouts, putLoadOn, seeded } from './load.ts'
+import { chanceFrom } from './disk-image.ts'
+import { Logouts, putLoadOn } from './load.ts'
 import { startService, temporaryFolder } from './service.ts'
 import { callsIn, straceMissing, straceTo, targetOf, type Call } from './strace-log.ts'
 
@@ -55,7 +56,7 @@ describe('what is called durable', { skip }, () => {
 
 async function tracedLoad(connections: number, answers: number) {
   const clerk = testClerk()
-  const logouts = new Logouts(clerk, seeded(connections))
+  const logouts = new Logouts(clerk, chanceFrom(connections))
   const folder = temporaryFolder()
   const log = join(folder, 'strace.log')
   logouts.prepare(answers)
