@@ -18,6 +18,10 @@ export class ListenError extends Error {
 /** Clerk's token is about 1 kB and may carry custom claims; above this, Node answers a bare 431. */
 const MAX_HEADER_BYTES = 32 * 1024
 
+/** Whoever has not sent a whole request by then is answered 408, and the connection ends. */
+const HEADERS_WITHIN_MS = 10_000
+const REQUEST_WITHIN_MS = 30_000
+
 /** @throws {ListenError} when the address cannot be had, with what to do. */
 export async function listen(app: Hono, { host, port }: { host: string; port: number }): Promise<Listening> {
   let closing = false
@@ -28,7 +32,12 @@ export async function listen(app: Hono, { host, port }: { host: string; port: nu
       if (closing && 'shouldKeepAlive' in env.outgoing) env.outgoing.shouldKeepAlive = false
       return response
     },
-    serverOptions: { maxHeaderSize: MAX_HEADER_BYTES },
+    serverOptions: {
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: HEADERS_WITHIN_MS,
+      requestTimeout: REQUEST_WITHIN_MS,
+      connectionsCheckingInterval: 5000,
+    },
   }) as Server
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))

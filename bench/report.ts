@@ -14,11 +14,13 @@ export interface Series {
 export function tableOf(series: readonly Series[]): string {
   const bases = ['bare Hono', 'naive: console.log', 'one day: @clerk/hono + INSERT', 'into an empty trail']
   const present = bases.flatMap((title) => series.find((one) => one.title === title) ?? [])
+  const cpuBase = present.slice(0, 1)
   const head = [
     '',
     'req/s',
     ...present.map((base) => `× ${shortOf(base.title)}`),
     'CPU µs',
+    ...cpuBase.map((base) => `CPU × ${shortOf(base.title)}`),
     'p50 ms',
     'p99 ms',
     'peak MB',
@@ -30,8 +32,9 @@ export function tableOf(series: readonly Series[]): string {
     return [
       title,
       of(rate).toFixed(0),
-      ...present.map((base) => ratio(rounds, base.rounds)),
-      of((round) => round.cpuMicros).toFixed(0),
+      ...present.map((base) => ratio(rate, rounds, base.rounds)),
+      of(cpu).toFixed(0),
+      ...cpuBase.map((base) => ratio(cpu, rounds, base.rounds)),
       figureOf(of((round) => round.p50Ms)),
       figureOf(of((round) => round.p99Ms)),
       figureOf(of((round) => round.peakBytes / 1e6)),
@@ -48,10 +51,14 @@ function rate({ answered, seconds }: Round): number {
   return answered / seconds
 }
 
-function ratio(rounds: readonly Round[], base: readonly Round[]): string {
+function cpu({ cpuMicros }: Round): number {
+  return cpuMicros
+}
+
+function ratio(figure: (round: Round) => number, rounds: readonly Round[], base: readonly Round[]): string {
   const ratios = rounds.flatMap((round, at) => {
     const other = base[at]
-    return other ? [rate(round) / rate(other)] : []
+    return other ? [figure(round) / figure(other)] : []
   })
   const { median, least, most } = spreadOf(ratios)
   if (rounds === base) return '1'

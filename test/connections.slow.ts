@@ -94,6 +94,23 @@ describe('the service with many connections', { skip: withoutProc }, () => {
   })
 })
 
+describe('the service with a client that sends half a request', () => {
+  it('answers 408 by itself and ends the connection', async (t) => {
+    await using service = await startClerkService()
+    const [socket] = await connected(t, service, 1)
+    assert.ok(socket)
+    socket.setEncoding('latin1')
+    let answer = ''
+    socket.on('data', (chunk: string) => (answer += chunk))
+    socket.write(logoutRequest(signIn()).slice(0, -2))
+
+    await once(socket, 'close')
+
+    assert.match(answer, /^HTTP\/1\.1 408 /)
+    assert.deepEqual(sessionsIn(service.trail), [])
+  })
+})
+
 describe('the service with clients that behave badly', { skip: withoutProc }, () => {
   const CLIENTS = 20
   const PAGE_REQUEST = 'GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n'

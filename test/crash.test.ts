@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
-import { randomInt } from 'node:crypto'
 import { describe, it } from 'node:test'
-import { killAgainAndAgain } from './crash.ts'
+import { killAgainAndAgain, seedOfThisRun } from './crash.ts'
 
 describe('the service, killed with kill -9 under load', () => {
   it('has lost nothing that it promised, doubled nothing, and starts again without help, five times', async (t) => {
-    const seed = Number(process.env['SEED'] ?? randomInt(2 ** 31))
+    const seed = seedOfThisRun()
 
     const report = await killAgainAndAgain({ kills: 5, connections: [16, 64, 1], seed })
 

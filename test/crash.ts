@@ -6,6 +6,7 @@
  */
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
 import { rmSync } from 'node:fs'
 import { testClerk } from './clerk-instance.ts'
@@ -44,6 +45,11 @@ const START_LIMIT_MS = 5000
 
 /** More than the service takes in the longest life. */
 const TOKENS_FOR_A_LIFE = 2500
+
+/** `SEED` of the environment, or a new one. */
+export function seedOfThisRun(): number {
+  return Number(process.env['SEED'] ?? randomInt(2 ** 31))
+}
 
 /** Fails at the first promise that was broken, and says after which kill, of which seed. */
 export async function killAgainAndAgain({ kills, connections, seed }: CrashOptions): Promise<CrashReport> {

@@ -52,6 +52,30 @@ function rawDelete(headers: string): string {
   return `DELETE /v1/auth/session HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${headers}\r\n`
 }
 
+function rawDeleteKeptAlive(headers: string): string {
+  return `DELETE /v1/auth/session HTTP/1.1\r\nHost: localhost\r\n${headers}\r\n`
+}
+
+/** What is answered to a request whose second half comes only after SIGTERM. */
+async function answerDuringStop(
+  service: RunningService,
+  requestWith: (headers: string) => string,
+): Promise<string> {
+  const request = requestWith(`Authorization: Bearer ${await devToken(service)}\r\n`)
+  const { hostname, port } = new URL(service.url)
+  const socket = connect(Number(port), hostname)
+  let answer = ''
+  socket.on('data', (chunk) => (answer += chunk))
+  socket.write(request.slice(0, 40))
+  // By then the service has read the first half.
+  await recordOf(service, await devToken(service))
+  service.process.kill('SIGTERM')
+  await service.line(/stopping/)
+  socket.write(request.slice(40))
+  await once(socket, 'close')
+  return answer
+}
+
 function recordIn(answer: string): string | undefined {
   return /^logout-record: (.*)\r$/im.exec(answer)?.[1]
 }
@@ -122,19 +146,7 @@ describe('the service, started with nothing set', () => {
 describe('the service, told to stop', () => {
   it('answers and records what it has accepted, then exits with 0', async () => {
     await using service = await startService()
-    const token = await devToken(service)
-    const { hostname, port } = new URL(service.url)
-    const socket = connect(Number(port), hostname)
-    let answer = ''
-    socket.on('data', (chunk) => (answer += chunk))
-    const request = rawDelete(`Authorization: Bearer ${token}\r\n`)
-    socket.write(request.slice(0, 40))
-    await service.line(/listening/)
-    await recordOf(service, await devToken(service))
-
-    service.process.kill('SIGTERM')
-    await service.line(/stopping/)
-    socket.write(request.slice(40))
+    const answer = await answerDuringStop(service, rawDelete)
 
     assert.equal(await service.ended, 0)
     assert.equal(recordIn(answer), 'durable')
@@ -144,20 +156,8 @@ describe('the service, told to stop', () => {
 
   it('says Connection: close in its last answers', async () => {
     await using service = await startService()
-    const token = await devToken(service)
-    const { hostname, port } = new URL(service.url)
-    const socket = connect(Number(port), hostname)
-    let answer = ''
-    socket.on('data', (chunk) => (answer += chunk))
-    const request = `DELETE /v1/auth/session HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n\r\n`
-    socket.write(request.slice(0, 40))
-    await recordOf(service, await devToken(service))
+    const answer = await answerDuringStop(service, rawDeleteKeptAlive)
 
-    service.process.kill('SIGTERM')
-    await service.line(/stopping/)
-    socket.write(request.slice(40))
-
-    assert.equal(await service.ended, 0)
     assert.equal(recordIn(answer), 'durable')
     assert.match(answer, /^connection: close\r$/im)
   })

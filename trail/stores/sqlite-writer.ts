@@ -4,6 +4,7 @@
 import { createHmac } from 'node:crypto'
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import { columns, keyOf, type Entry, type Report } from '../entry.ts'
+import { TrailError } from '../error.ts'
 import type { AppendResult, TrailHead } from '../store.ts'
 import {
   cutShort,
@@ -31,6 +32,15 @@ const SYNCHRONOUS = ['off', 'normal', 'full', 'extra'] as const
 export interface WriterSettings {
   journalMode: string
   synchronous: (typeof SYNCHRONOUS)[number] | 'unknown'
+}
+
+/** What `check` writes and takes back. */
+const probe: Report = {
+  kind: 'trail.exported',
+  source: 'trail',
+  occurred_at: 0,
+  naturalKey: 'check',
+  keyedAt: 0,
 }
 
 const CONSTRAINT = 19
@@ -86,15 +96,8 @@ export class SqliteWriter {
   check(): void {
     this.#transaction(() => {
       const { nextIndex } = readTrailRow(this.#db)
-      const now = Date.now()
-      const probe: Report = {
-        kind: 'trail.exported',
-        source: 'trail',
-        occurred_at: now,
-        naturalKey: 'check',
-        keyedAt: now,
-      }
-      this.#appendOne(probe, nextIndex, now)
+      const probed = this.#appendOne(probe, nextIndex, probe.occurred_at)
+      if (probed.result !== 'durable') throw takesNoEntry(this.#path, probed)
       // There and back: SQLite writes nothing for an update that changes nothing.
       this.#setNextIndex.run(nextIndex + 1)
       this.#removeEntry.run(nextIndex)
@@ -168,6 +171,11 @@ export function dedupeKey(trailKey: Uint8Array, report: Report): Uint8Array {
 function rowOf(report: Report, recordedAt: number): SQLInputValue[] {
   const entry: Partial<Entry> = { ...report, recorded_at: recordedAt }
   return columns.map((column) => entry[column] ?? null)
+}
+
+function takesNoEntry(path: string, probed: AppendResult): TrailError {
+  const why = probed.result === 'rejected' ? probed.reason : 'it holds the entry of an unfinished check'
+  return new TrailError('trail-unwritable', `${path} cannot be written: ${why}.`)
 }
 
 /** The table refused this row; the transaction itself is sound. */
