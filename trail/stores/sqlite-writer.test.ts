@@ -88,6 +88,16 @@ describe('the writing connection', () => {
     }
   })
 
+  it('fails its check when the table refuses what the check writes', (t) => {
+    const path = newPath(t)
+    const { writer } = openWriter(t, path)
+    inFile(path, (db) =>
+      db.exec("CREATE TRIGGER no BEFORE INSERT ON entries BEGIN SELECT RAISE(ABORT, 'not today'); END"),
+    )
+    const refusal = { code: 'trail-unwritable', message: /cannot be written: not today/ }
+    assert.throws(() => writer.check(), refusal)
+  })
+
   it('rejects a batch for which the disk has no room, whole, and goes on when there is room', (t) => {
     const path = newPath(t)
     const { writer, ask } = openWriter(t, path)
