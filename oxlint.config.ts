@@ -63,6 +63,15 @@ const toClerkBackend: Wall = {
   message: 'A front end verifies nothing, and is given its Clerk.',
 }
 
+const toStandIn: Wall = {
+  regex: '/clerk-stand-in/',
+  message: 'The stand-in is for tests, the bench and the demo.',
+}
+const toProduct: Wall = {
+  regex: '^\\.\\./',
+  message: 'The stand-in knows Clerk, and nothing of ours.',
+}
+
 /** The files of rung 1 that lie among the service's own. */
 const rung1 = 'api/{bearer,caller,cors,logout-event,logout-log,logout-request,mount-logout,problem,urls}.ts'
 const tests = ['**/*.test.ts', '**/*.slow.ts', 'test/**/*.ts', 'trail/stores/conformance.ts']
@@ -72,7 +81,8 @@ const nodeGlobals = ['Buffer', 'process', 'global', 'setImmediate', 'clearImmedi
   (name) => ({ name, message: toNode.message }),
 )
 
-function room(files: string[], walls: Wall[]) {
+function room(files: string[], inner: Wall[]) {
+  const walls = inner.includes(toProduct) ? inner : [...inner, toStandIn]
   return walls.includes(toNode)
     ? { files, rules: { ...imports(walls), 'no-restricted-globals': ['error', ...nodeGlobals] as Rule } }
     : { files, rules: imports([...walls, toEnvironment]) }
@@ -138,6 +148,7 @@ export default defineConfig({
     room(['index.ts', 'hono.ts', 'next.ts'], [toClerk, toStores, toMain, toNode]),
     room(['react/*.ts'], [toContract, toBackend, toClerkReact, toNode]),
     room(['react/{nextjs,clerk}.ts'], [toContract, toBackend, toClerkBackend, toNode]),
+    room(['clerk-stand-in/**/*.ts'], [toProduct]),
     room(['cli/**/*.ts'], [toClerk, toClerkRoom, toDatabase]),
     {
       files: ['api/config.ts'],

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { before, describe, it } from 'node:test'
 import { Worker } from 'node:worker_threads'
-import type { SignOutAnswer } from '../test/clerk-frontend.ts'
+import type { SignOutAnswer } from '../test/browser-at-clerk.ts'
 import { openPage, openSignedIn, type Page } from '../test/page.ts'
 import { openSite, type Backend } from '../test/site.ts'
 import type { ClerkBrowser, StatusListener } from './clerk-browser.ts'
@@ -56,7 +56,7 @@ describe('logout(), beside signOut() alone', () => {
   const stuck = { seen: ['signed in', 'leaving'], landings: [], stillAtClerk: 1 }
   const clerks = {
     'as Clerk does': { ...signedOut, stillAtClerk: 0 },
-    'with 500': { ...stuck, outcome: 'Oops' },
+    'with 500': { ...stuck, outcome: 'The stand-in was told to answer this.' },
     'by hanging up': stuck,
     never: stuck,
     // Clerk's own: the page is signed out, and the session lives on.
@@ -376,7 +376,7 @@ describe('logout() when Clerk fails', () => {
     await assert.rejects(logout({ clerk }), (error) => {
       assert.ok(error instanceof LogoutError)
       assert.equal(error.code, 'sign-out-failed')
-      assert.equal((error.cause as Error).message, 'Oops')
+      assert.equal((error.cause as Error).message, 'The stand-in was told to answer this.')
       assert.deepEqual(logoutState(clerk), { status: 'error', error })
       return true
     })

@@ -34,6 +34,7 @@ const probes: Record<string, string> = {
     export type Host = import('hono').Hono // ✗ consistent-type-imports: forbidden
     export const later = () => import('hono') // ✗ no-restricted-imports: know no HTTP
     export const early = await import('../api/app.ts') // ✗ no-restricted-imports: points the wrong way
+    import '../clerk-stand-in/world.ts' // ✗ no-restricted-imports: tests, the bench and the demo
   `,
   'trail/entry.ts': `
     import './error.ts'
@@ -45,6 +46,7 @@ const probes: Record<string, string> = {
     import 'crypto' // ✗ prefer-node-protocol: node: protocol
     import 'jose' // ✗ no-restricted-imports: Clerk’s SDK and code for tokens
     export const bytes = Buffer.alloc(16) // ✗ no-restricted-globals: where there is no Node
+    import '../clerk-stand-in/world.ts' // ✗ no-restricted-imports: tests, the bench and the demo
   `,
   'trail/stores/probe.ts': `
     import 'node:sqlite'
@@ -54,6 +56,7 @@ const probes: Record<string, string> = {
     import 'jose' // ✗ no-restricted-imports: Clerk’s SDK and code for tokens
     import '../../api/problem.ts' // ✗ no-restricted-imports: points the wrong way
     import '../../session-ends/merge.ts' // ✗ no-restricted-imports: does not know its readers
+    import '../../clerk-stand-in/world.ts' // ✗ no-restricted-imports: tests, the bench and the demo
   `,
   'session-ends/probe.ts': `
     import '../trail/trail.ts'
@@ -64,6 +67,7 @@ const probes: Record<string, string> = {
     import '../api/problem.ts' // ✗ no-restricted-imports: points the wrong way
     import '../cli/main.ts' // ✗ no-restricted-imports: points the wrong way
     import '../trail/stores/sqlite.ts' // ✗ no-restricted-imports: choose a store
+    import '../clerk-stand-in/world.ts' // ✗ no-restricted-imports: tests, the bench and the demo
   `,
   'api/app.ts': `
     import 'hono'
@@ -76,6 +80,7 @@ const probes: Record<string, string> = {
     import './main.ts' // ✗ no-restricted-imports: composition root
     import '../cli/start.ts' // ✗ no-restricted-imports: points the wrong way
     import '../index.ts' // ✗ no-restricted-imports: points the wrong way
+    import '../clerk-stand-in/world.ts' // ✗ no-restricted-imports: tests, the bench and the demo
   `,
   'api/config.ts': `
     import './clerk/publishable-key.ts'
@@ -87,6 +92,7 @@ const probes: Record<string, string> = {
     import '../trail/stores/sqlite.ts' // ✗ no-restricted-imports: choose a store
     import 'node:process' // ✗ no-restricted-imports: Only api/config.ts reads the environment
     export const name = process.env['NAME']
+    import '../clerk-stand-in/world.ts' // ✗ no-restricted-imports: tests, the bench and the demo
   `,
   'api/main.ts': `
     import './serve.ts'
@@ -96,6 +102,7 @@ const probes: Record<string, string> = {
     import 'jose' // ✗ no-restricted-imports: Clerk’s SDK and code for tokens
     import 'node:sqlite' // ✗ no-restricted-imports: SQL stays behind the store
     import '../cli/start.ts' // ✗ no-restricted-imports: points the wrong way
+    import '../clerk-stand-in/world.ts' // ✗ no-restricted-imports: tests, the bench and the demo
   `,
   'api/routes/probe.ts': `
     import 'hono'
@@ -111,6 +118,7 @@ const probes: Record<string, string> = {
     import 'jose' // ✗ no-restricted-imports: Clerk’s SDK and code for tokens
     import 'node:crypto' // ✗ no-restricted-imports: where there is no Node
     export const bytes = Buffer.alloc(16) // ✗ no-restricted-globals: where there is no Node
+    import '../../clerk-stand-in/world.ts' // ✗ no-restricted-imports: tests, the bench and the demo
   `,
   'api/clerk/probe.ts': `
     import 'jose'
@@ -121,6 +129,7 @@ const probes: Record<string, string> = {
     import '../../trail/stores/sqlite.ts' // ✗ no-restricted-imports: choose a store
     import '../../hono.ts' // ✗ no-restricted-imports: points the wrong way
     import 'node:crypto' // ✗ no-restricted-imports: where there is no Node
+    import '../../clerk-stand-in/world.ts' // ✗ no-restricted-imports: tests, the bench and the demo
   `,
   'api/clerk/node-probe.ts': `
     import 'jose'
@@ -131,6 +140,7 @@ const probes: Record<string, string> = {
     import '../../hono.ts' // ✗ no-restricted-imports: points the wrong way
     import 'node:process' // ✗ no-restricted-imports: reads the environment
     export const bytes = Buffer.alloc(16) // ✗ no-restricted-globals: where there is no Node
+    import '../../clerk-stand-in/world.ts' // ✗ no-restricted-imports: tests, the bench and the demo
   `,
   'api/caller.ts': `
     import '../trail/entry.ts'
@@ -143,6 +153,7 @@ const probes: Record<string, string> = {
     import './clerk/identify.ts' // ✗ no-restricted-imports: join api/clerk to the routes
     export const bytes = Buffer.alloc(16) // ✗ no-restricted-globals: where there is no Node
     export const { pid } = process // ✗ no-restricted-globals: where there is no Node
+    import '../clerk-stand-in/world.ts' // ✗ no-restricted-imports: tests, the bench and the demo
   `,
   'cli/probe.ts': `
     import 'citty'
@@ -152,6 +163,14 @@ const probes: Record<string, string> = {
     import 'jose' // ✗ no-restricted-imports: Clerk’s SDK and code for tokens
     import '../api/clerk/identify.ts' // ✗ no-restricted-imports: join api/clerk to the routes
     import 'node:sqlite' // ✗ no-restricted-imports: SQL stays behind the store
+    import '../clerk-stand-in/world.ts' // ✗ no-restricted-imports: tests, the bench and the demo
+  `,
+  'clerk-stand-in/probe.ts': `
+    import 'hono'
+    import 'node:http'
+    import './world.ts'
+    import '../trail/entry.ts' // ✗ no-restricted-imports: nothing of ours
+    import 'node:process' // ✗ no-restricted-imports: Only api/config.ts reads the environment
   `,
   'react/probe.ts': `
     import 'react'
@@ -165,6 +184,7 @@ const probes: Record<string, string> = {
     import 'node:util' // ✗ no-restricted-imports: where there is no Node
     export const bytes = Buffer.alloc(16) // ✗ no-restricted-globals: where there is no Node
     export const all = [Problem, {} as LogoutIntent, {} as Entry]
+    import '../clerk-stand-in/world.ts' // ✗ no-restricted-imports: tests, the bench and the demo
   `,
   'react/nextjs.ts': `
     import '@clerk/nextjs'
@@ -174,6 +194,7 @@ const probes: Record<string, string> = {
     import '../hono.ts' // ✗ no-restricted-imports: types of api/contract only
     import 'node:util' // ✗ no-restricted-imports: where there is no Node
     export const schema = Problem
+    import '../clerk-stand-in/world.ts' // ✗ no-restricted-imports: tests, the bench and the demo
   `,
   ...Object.fromEntries(
     ['index.ts', 'hono.ts', 'next.ts'].map((file) => [
@@ -185,6 +206,7 @@ const probes: Record<string, string> = {
       import './trail/stores/sqlite.ts' // ✗ no-restricted-imports: choose a store
       import './api/main.ts' // ✗ no-restricted-imports: composition root
       import 'jose' // ✗ no-restricted-imports: Clerk’s SDK and code for tokens
+      import './clerk-stand-in/world.ts' // ✗ no-restricted-imports: tests, the bench and the demo
       export const bytes = Buffer.alloc(16) // ✗ no-restricted-globals: where there is no Node
       `,
     ]),

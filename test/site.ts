@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { openTestApp, type TestApp } from './app.ts'
-import { clerkFrontend, type ClerkFrontend } from './clerk-frontend.ts'
+import { browserAtClerk, type BrowserAtClerk } from './browser-at-clerk.ts'
 
 /** `up`: it is. A number: answers with that status. `never` answers nothing, and keeps the connection. */
 export type Backend = 'up' | 'down' | 'never' | number
@@ -20,7 +20,7 @@ export interface SiteAddress {
 }
 
 export interface Site extends SiteAddress, AsyncDisposable {
-  frontend: ClerkFrontend
+  frontend: BrowserAtClerk
   api: TestApp
   backend: Backend
   /** What came to `/v1`: method, path and query. */
@@ -39,7 +39,7 @@ export async function openSite(): Promise<Site> {
   await listening
   const { port } = server.address() as AddressInfo
   const origin = `http://localhost:${port}`
-  const frontend = clerkFrontend(api.clerk, origin)
+  const frontend = browserAtClerk(api.clerk, origin)
   const listener = getRequestListener(api.app.fetch)
   let answered = 0
   const waiting: { times: number; resolve: () => void }[] = []
