@@ -1,7 +1,7 @@
 /** Clerk's Frontend API, as far as clerk-js and Clerk's middleware ask for it. */
 import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import { dirname, join, normalize } from 'node:path'
+import { join, normalize } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { Hono, type Context } from 'hono'
 import { handshake } from './handshake.ts'
 import type { StandInParts } from './parts.ts'
@@ -105,7 +105,8 @@ function originOf(c: Context): string | null {
   return referrer && URL.canParse(referrer) ? new URL(referrer).origin : null
 }
 
-const require = createRequire(import.meta.url)
+/** Where the built files of the installed clerk-js are. */
+const CLERK_JS = fileURLToPath(new URL('.', import.meta.resolve('@clerk/clerk-js/no-rhc')))
 
 /** The scripts that Clerk's Frontend API hosts, from the installed packages: `clerk-js@6`, whatever follows the `@`. */
 async function script(c: Context): Promise<Response> {
@@ -113,8 +114,7 @@ async function script(c: Context): Promise<Response> {
   const file = normalize(`/${c.req.param('file')}`)
   if (name !== 'clerk-js')
     return c.json(clerkError('resource_not_found', `The stand-in has no ${name}.`), 404)
-  const dist = join(dirname(require.resolve('@clerk/clerk-js/package.json')), 'dist')
-  return readFile(join(dist, file)).then(
+  return readFile(join(CLERK_JS, file)).then(
     (text) => c.body(text, 200, { 'content-type': 'text/javascript' }),
     () => c.json(clerkError('resource_not_found', `@clerk/clerk-js has no ${file}.`), 404),
   )
