@@ -97,7 +97,7 @@ type Rule = ['error', ...object[]]
 export default defineConfig({
   plugins: ['typescript', 'unicorn', 'oxc', 'import', 'node', 'promise'],
   categories: { correctness: 'error', suspicious: 'error' },
-  ignorePatterns: ['dist/**'],
+  ignorePatterns: ['dist/**', 'examples/nextjs/{.next,node_modules}/**', '**/next-env.d.ts'],
   rules: {
     'no-empty': ['error', { allowEmptyCatch: false }],
     'no-empty-function': 'error',
@@ -153,6 +153,15 @@ export default defineConfig({
     {
       files: ['api/config.ts'],
       rules: { 'no-restricted-properties': 'off' },
+    },
+    // Apps and scripts of their own: they read their environment, and Next asks for default exports.
+    {
+      files: ['examples/**'],
+      rules: {
+        'no-restricted-properties': 'off',
+        'import/no-default-export': 'off',
+        'import/no-unassigned-import': ['error', { allow: ['**/*.css'] }],
+      },
     },
     { files: ['*.config.ts'], rules: { 'import/no-default-export': 'off' } },
     {

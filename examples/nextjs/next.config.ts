@@ -14,5 +14,4 @@ const config: NextConfig = {
   turbopack: { root: import.meta.dirname },
 }
 
-// oxlint-disable-next-line import/no-default-export -- Next asks for it.
 export default config

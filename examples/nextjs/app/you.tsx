@@ -8,7 +8,9 @@ export function You({ userId, sessionId }: { userId: string | null; sessionId: s
   return (
     <dl className="facts">
       <dt>Who</dt>
-      <dd>{user ? [user.fullName, user.primaryEmailAddress?.emailAddress].filter(Boolean).join(', ') : '…'}</dd>
+      <dd>
+        {user ? [user.fullName, user.primaryEmailAddress?.emailAddress].filter(Boolean).join(', ') : '…'}
+      </dd>
       <dt>User</dt>
       <dd>
         <code>{userId}</code>
@@ -18,7 +20,13 @@ export function You({ userId, sessionId }: { userId: string | null; sessionId: s
         <code>{sessionId}</code>
       </dd>
       <dt>Since</dt>
-      <dd>{session ? <time dateTime={session.createdAt.toISOString()}>{session.createdAt.toLocaleString()}</time> : '…'}</dd>
+      <dd>
+        {session ? (
+          <time dateTime={session.createdAt.toISOString()}>{session.createdAt.toLocaleString()}</time>
+        ) : (
+          '…'
+        )}
+      </dd>
       <dt>Organisation</dt>
       <dd>{session?.lastActiveOrganizationId ? <code>{session.lastActiveOrganizationId}</code> : 'none'}</dd>
     </dl>

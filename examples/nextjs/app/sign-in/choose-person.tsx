@@ -17,21 +17,19 @@ export function ChoosePerson({ people }: { people: Person[] | null }) {
   if (!people) {
     return (
       <p role="alert">
-        The stand-in for Clerk does not answer. <code>npm run demo</code> starts it, in the root of the repository.
+        The stand-in for Clerk does not answer. <code>npm run demo</code> starts it, in the root of the
+        repository.
       </p>
     )
   }
 
-  async function signInAs(userId: string) {
+  function signInAs(userId: string) {
     choose(userId)
     setProblem('')
-    try {
-      const { createdSessionId } = await clerk.client.signIn.create({ strategy: 'ticket', ticket: await ticketFor(userId) })
-      await clerk.setActive({ session: createdSessionId, redirectUrl: '/' })
-    } catch (error) {
+    signIn(clerk, userId).catch((error: unknown) => {
       setProblem(error instanceof Error ? error.message : String(error))
       choose(null)
-    }
+    })
   }
 
   return (
@@ -56,6 +54,12 @@ export function ChoosePerson({ people }: { people: Person[] | null }) {
       {problem && <p role="alert">{problem}</p>}
     </>
   )
+}
+
+async function signIn(clerk: ReturnType<typeof useClerk>, userId: string): Promise<void> {
+  const ticket = await ticketFor(userId)
+  const { createdSessionId } = await clerk.client.signIn.create({ strategy: 'ticket', ticket })
+  await clerk.setActive({ session: createdSessionId, redirectUrl: '/' })
 }
 
 async function ticketFor(userId: string): Promise<string> {
