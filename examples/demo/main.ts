@@ -167,11 +167,11 @@ function endWithSignals(): void {
   process.on('exit', () => children.kill())
 }
 
-function end(error: Error | null): void {
+function end(why: Error | null): void {
   if (ending) return
   ending = true
-  if (error) console.error(error.message)
-  endChildren(error ? 1 : 0).catch((failure: unknown) => {
+  if (why) console.error(why.message)
+  endChildren(why ? 1 : 0).catch((failure: unknown) => {
     console.error(failure)
     process.exit(1)
   })
