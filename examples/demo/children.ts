@@ -14,6 +14,21 @@ export interface ChildOptions {
 
 const END_WITHIN_MS = 8000
 
+/**
+ * Run in each child first: when this process is gone, however it went, the pipe is closed, and the child's group ends. Its
+ * own workers and threads are handed this too, and are not asked.
+ */
+const ENDS_WITH_PARENT = `data:text/javascript,${encodeURIComponent(`
+  import { Socket } from 'node:net'
+  import { isMainThread } from 'node:worker_threads'
+  if (isMainThread && process.ppid === ${process.pid}) {
+    const parent = new Socket({ fd: 3 })
+    parent.on('close', () => process.kill(-process.pid, 'SIGTERM'))
+    parent.resume()
+    parent.unref()
+  }
+`)}`
+
 export class Children {
   readonly #running = new Set<ChildProcess>()
   #ending: Promise<void> | null = null
@@ -21,11 +36,11 @@ export class Children {
   /** A process of Node that goes on; it has a group of its own, so that its children end with it. */
   start({ name, args, cwd, env, onLine }: ChildOptions): ChildProcess {
     if (this.#ending) throw new Error('The demo is ending.')
-    const child = spawn(process.execPath, args, {
+    const child = spawn(process.execPath, ['--import', ENDS_WITH_PARENT, ...args], {
       cwd,
       env: { ...process.env, ...env },
       detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     })
     this.#running.add(child)
     child.once('exit', () => this.#running.delete(child))

@@ -155,9 +155,16 @@ async function openPerson(browser: Browser): Promise<Person> {
 export async function signIn(page: Page, name: string): Promise<string> {
   if (!page.url().includes('/sign-in')) await page.goto(`${ORIGIN}/`)
   await page.getByRole('button', { name }).click()
+  await page.waitForURL(`${ORIGIN}/`)
   await page.getByRole('heading', { name: 'You are signed in' }).waitFor()
-  await page.getByRole('definition').filter({ hasText: 'sess_' }).waitFor()
-  return (await page.getByRole('definition').filter({ hasText: 'sess_' }).textContent()) ?? ''
+  const session = await page.evaluate(() => (window as unknown as WithClerk).Clerk.session?.id ?? '')
+  // What the server made of it, not a page from before.
+  await page.getByRole('definition').filter({ hasText: session }).waitFor()
+  return session
+}
+
+interface WithClerk {
+  Clerk: { session?: { id: string } }
 }
 
 /** The page of somebody who is not signed in. */

@@ -40,7 +40,7 @@ export function Accounts({ endpoint }: { endpoint: string | false }) {
         <LogoutButton
           scope="browser"
           endpoint={endpoint}
-          labels={{ idle: 'Log out of all', failed: '', noAnswer: '' }}
+          labels={{ idle: 'Log out of all', retry: 'Log out of all', failed: '', noAnswer: '' }}
         />
       </div>
     </section>

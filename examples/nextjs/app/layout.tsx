@@ -15,9 +15,9 @@ export default function Layout({ children }: { children: ReactNode }) {
       <html lang="en">
         <body>
           {isStandIn && (
-            <p className="notice">
+            <header className="notice">
               <strong>Demo.</strong> Sign-ins here are played by a stand-in on this machine. It is not Clerk.
-            </p>
+            </header>
           )}
           {children}
         </body>
