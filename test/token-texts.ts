@@ -187,7 +187,8 @@ export function headers(clerk: TestClerk): CorpusToken[] {
       {},
     ],
     typ: [undefined, null, '', 'JWT', 'jwt', 'at+jwt', 'JWS', ['JWT'], 1],
-    kid: [undefined, null, '', 'ins_other', 7, ['ins_1'], '__proto__'],
+    // The last one throws when anything takes it for a string.
+    kid: [undefined, null, '', 'ins_other', 7, true, ['ins_1'], {}, '__proto__', { toString: {} }],
     // Clerk's marks of a session token and "ignore", and what is neither.
     cat: [
       'cl_B7d4PD111AAA',
@@ -205,6 +206,7 @@ export function headers(clerk: TestClerk): CorpusToken[] {
     zip: ['DEF'],
     oiat: [1_795_435_200, 'x'],
     jku: ['https://evil.example/jwks.json'],
+    extra: [{ toString: {} }],
   }
   for (const [name, list] of Object.entries(values)) {
     for (const value of list) tokens[`${name} ${JSON.stringify(value)}`] = clerk.token({}, { [name]: value })

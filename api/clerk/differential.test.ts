@@ -106,9 +106,10 @@ function dueFor(sight: Sight, due: Verdict): Verdict[] {
 /** Why we may refuse what Clerk would accept. */
 function whyStricter({ token }: Sight): Refusal[] {
   const [header = {}, claims = {}] = token.split('.').map(decodedPart)
-  const { alg, cat, crit } = header
+  const { alg, kid, cat, crit } = header
   const why: Refusal[] = []
   if (alg !== 'RS256') why.push('wrong-algorithm')
+  if (kid !== undefined && typeof kid !== 'string') why.push('malformed-token')
   if (crit !== undefined) why.push('malformed-token')
   if (cat !== undefined && cat !== 'cl_B7d4PD111AAA' && cat !== 'cl_I7d4PD111III') {
     why.push('not-a-session-token')

@@ -346,8 +346,16 @@ describe('the key of a session token', () => {
     asked.length = 0
     await verify(clerk.token({}, { kid: 'ins_7' }), answering('unknown'))
     await verify(clerk.token({}, { kid: undefined }), answering('unknown'))
-    await verify(clerk.token({}, { kid: 7 }), answering('unknown'))
-    assert.deepEqual(asked, ['ins_7', undefined, undefined])
+    assert.deepEqual(asked, ['ins_7', undefined])
+  })
+
+  it('is not asked for when kid is not a string, as RFC 7515 wants it', async () => {
+    asked.length = 0
+    for (const kid of [null, 7, true, ['ins_7'], {}, { toString: {} }]) {
+      const caller = await verify(clerk.token({}, { kid }), answering('unknown'))
+      assert.deepEqual(caller, { is: 'anonymous', refused: 'malformed-token' }, JSON.stringify(kid))
+    }
+    assert.deepEqual(asked, [])
   })
 
   it('makes the token refused as unknown-key when Clerk has none of that kid', async () => {

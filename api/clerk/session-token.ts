@@ -129,9 +129,11 @@ function isObject(value: unknown): value is Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-function checkHeader({ typ, alg, cat, crit }: Json): Refused | null {
+function checkHeader({ typ, alg, kid, cat, crit }: Json): Refused | null {
   if (typ !== undefined && typ !== 'JWT') return 'malformed-token'
   if (alg !== 'RS256') return 'wrong-algorithm'
+  // RFC 7515 §4.1.4: a string. Clerk's own code throws for an object that cannot be written as one.
+  if (kid !== undefined && typeof kid !== 'string') return 'malformed-token'
   // RFC 7515 §4.1.11: extensions that must be understood and are not.
   if (crit !== undefined) return 'malformed-token'
   return SESSION_CATEGORIES.includes(cat) ? null : 'not-a-session-token'
