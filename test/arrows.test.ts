@@ -417,7 +417,7 @@ async function sources(): Promise<string[]> {
   const files: string[] = []
   for (const entry of await readdir(repository, { withFileTypes: true })) {
     if (entry.isFile()) files.push(entry.name)
-    else if (!['node_modules', 'dist', 'data', '.git'].includes(entry.name)) {
+    else if (!['node_modules', 'dist', 'data'].includes(entry.name) && !entry.name.startsWith('.')) {
       const below = await readdir(join(repository, entry.name), { recursive: true })
       files.push(...below.map((file) => join(entry.name, file)))
     }
@@ -425,7 +425,8 @@ async function sources(): Promise<string[]> {
   return files.filter(
     (file) =>
       /\.[cm]?tsx?$/.test(file) &&
-      !file.includes('node_modules/') &&
+      // What an example installs, and what its build wrote.
+      !/(^|\/)(node_modules|\.[^/]+)\//.test(file) &&
       !OUTSIDE.some((glob) => matchesGlob(file, glob)),
   )
 }
