@@ -213,17 +213,21 @@ describe('a person whose Clerk is not well', () => {
     assert.ok(!isOver(session))
   })
 
-  it('who is offline is not told that Clerk ended the session, and it has not', async () => {
+  it('who is offline is told that there is no answer, and logs out once the network is back', async () => {
     await using person = await world.open()
     const session = await signIn(person.page, 'Ada Lovelace')
     await person.context.setOffline(true)
     await logOut(person.page).click()
-    // clerk-js signs this browser out and says so to nobody; the page that follows cannot be loaded.
-    await until(async () => (await person.page.getByText('You are signed in').count()) === 0)
+    await person.page.getByRole('alert').filter({ hasText: 'no answer yet' }).waitFor()
     await takePictures(person.page, 'offline')
     assert.ok(!isOver(session))
     assert.deepEqual(world.reports, [])
+
     await person.context.setOffline(false)
+    await person.page.getByRole('button', { name: 'Try again' }).click()
+    await atSignIn(person.page)
+    assert.ok(isOver(session))
+    await until(() => Promise.resolve(world.recorded().includes(session)))
   })
 })
 
@@ -272,34 +276,45 @@ interface WithAxe {
 describe('the time from the click to the sign-in page', () => {
   const ROUNDS = 15
 
-  it('is within a tenth of that of signOut() alone, whether the backend is up, down, slow or silent', async (t) => {
-    await using person = await world.open()
-    const ways: Record<string, { door: Door; alone: boolean; ms: number[] }> = {
-      'signOut() alone': { door: 'open', alone: true, ms: [] },
-      'API up': { door: 'open', alone: false, ms: [] },
-      'API down': { door: 'shut', alone: false, ms: [] },
-      'API slow': { door: 'slow', alone: false, ms: [] },
-    }
-    // As far away as Clerk is: beside an answer within a millisecond, a tenth would be less than one frame of the screen.
-    world.standIn.faults.set({ group: 'frontend', trouble: 'slow', delayMs: 100, matching: '^DELETE ' })
-    // The first round warms up.
-    for (let round = 0; round <= ROUNDS; round += 1) {
-      for (const way of Object.values(ways)) {
-        world.door = way.door
-        await person.page.goto(ORIGIN)
-        await signIn(person.page, 'Ada Lovelace')
-        const ms = await untilLanded(person.page, way.alone)
-        if (round > 0) way.ms.push(ms)
+  it(
+    'is within a tenth of that of signOut() alone, whether the backend is up, down or slow',
+    {
+      timeout: 180_000,
+    },
+    async (t) => {
+      await using person = await world.open()
+      const ways: Record<string, { door: Door; alone: boolean; ms: number[] }> = {
+        'signOut() alone': { door: 'open', alone: true, ms: [] },
+        'API up': { door: 'open', alone: false, ms: [] },
+        'API down': { door: 'shut', alone: false, ms: [] },
+        'API slow': { door: 'slow', alone: false, ms: [] },
       }
-    }
-    const alone = median(ways['signOut() alone']?.ms ?? [])
-    for (const [name, { ms }] of Object.entries(ways)) {
-      t.diagnostic(
-        `${name}: median ${median(ms).toFixed(0)} ms of ${ms.length}, × ${(median(ms) / alone).toFixed(3)}`,
+      // As far away as Clerk is: beside an answer within a millisecond, a tenth would be less than one frame of the screen.
+      world.standIn.faults.set({ group: 'frontend', trouble: 'slow', delayMs: 100, matching: '^DELETE ' })
+      // The first round warms up.
+      for (let round = 0; round <= ROUNDS; round += 1) {
+        for (const way of Object.values(ways)) {
+          world.door = way.door
+          await person.page.goto(ORIGIN)
+          await signIn(person.page, 'Ada Lovelace')
+          const ms = await untilLanded(person.page, way.alone)
+          if (round > 0) way.ms.push(ms)
+        }
+      }
+      const alone = median(ways['signOut() alone']?.ms ?? [])
+      const ratios = Object.entries(ways).map(([name, { ms }]) => ({ name, ms, ratio: median(ms) / alone }))
+      for (const { name, ms, ratio } of ratios) {
+        const [least, most] = [Math.min(...ms), Math.max(...ms)].map((ms) => ms.toFixed(0))
+        t.diagnostic(
+          `${name}: ${median(ms).toFixed(0)} ms (${least} to ${most}, ${ms.length} rounds), × ${ratio.toFixed(3)}`,
+        )
+      }
+      assert.deepEqual(
+        ratios.filter(({ ratio }) => ratio > 1.1).map(({ name }) => name),
+        [],
       )
-      assert.ok(median(ms) <= alone * 1.1, `${name}: ${median(ms)} ms, alone ${alone} ms`)
-    }
-  })
+    },
+  )
 })
 
 /** ms on the clock of the page, from the click to the heading of the sign-in page. */
