@@ -36,7 +36,8 @@ export function whenLoaded(clerk: ClerkBrowser): Promise<void> {
   return new Promise((resolve, reject) => {
     const listener: StatusListener = (status) => {
       if (status === 'loading') return
-      clerk.off?.('status', listener)
+      // Not now: clerk-js would leave out the listener after this one.
+      queueMicrotask(() => clerk.off?.('status', listener))
       if (status === 'error') reject(new Error('Clerk did not load.'))
       else resolve()
     }

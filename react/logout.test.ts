@@ -234,6 +234,32 @@ describe('logout() before Clerk has loaded', () => {
     assert.partialDeepStrictEqual(await site.api.entries(), [{ user_id: 'user_1', session_id: sessionId }])
   })
 
+  it('tells the backend of the other accounts too with scope browser, before Clerk ends them', async () => {
+    await using site = await openSite()
+    const first = site.frontend.signIn('user_1')
+    const second = site.frontend.signIn('user_2')
+    using page = await openPage(site)
+    page.document.cookie = `__session=${site.frontend.tokenOf(second)}; path=/`
+
+    const done = logout({ clerk: page.clerk, scope: 'browser' })
+    await site.reported(1)
+    await page.load()
+    await done
+    await site.reported(2)
+
+    assert.deepEqual(site.frontend.sessions, [])
+    const asked = page.fetches.map(({ asked }) => asked)
+    assert.ok(
+      asked.lastIndexOf('DELETE /v1/auth/session') <
+        asked.findIndex((it) => it.includes('DELETE') && it.includes('/client/sessions')),
+      asked.join('\n'),
+    )
+    assert.deepEqual(
+      (await site.api.entries()).map(({ session_id }) => session_id),
+      [second, first],
+    )
+  })
+
   it('keeps the token of the cookie from other origins', async (t) => {
     t.mock.method(console, 'warn', () => undefined)
     await using site = await openSite()

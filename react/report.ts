@@ -1,6 +1,6 @@
 /** What the backend is told: sent and forgotten, with the tokens that are already there. */
 import type { LogoutIntent } from '../api/contract.ts'
-import type { ClerkBrowser } from './clerk-browser.ts'
+import { whenLoaded, type ClerkBrowser, type ClerkSession } from './clerk-browser.ts'
 import { endingSessions, type LogoutScope } from './sessions.ts'
 
 export interface Report {
@@ -20,14 +20,28 @@ export function report({ clerk, endpoint, scope, intent }: Report): void {
     if (!endpoint) throw new TypeError('endpoint is empty: give a path, an address or false.')
     const url = new URL(endpoint, location.href)
     if (intent) url.searchParams.set('intent', intent)
-    for (const token of clerk.loaded ? tokens(clerk, scope) : [cookieToken(url)]) send(url, token)
+    if (clerk.loaded) for (const session of endingSessions(clerk, scope)) send(url, tokenOf(session))
+    else {
+      send(url, cookieToken(url))
+      if (scope === 'browser') sendOthersWhenLoaded(clerk, url)
+    }
   } catch (error) {
     warn(error)
   }
 }
 
-function tokens(clerk: ClerkBrowser, scope: LogoutScope): string[] {
-  return endingSessions(clerk, scope).map(({ lastActiveToken }) => lastActiveToken?.getRawString() ?? '')
+/** The accounts that the cookie does not know, as soon as Clerk names them and before it ends them. */
+function sendOthersWhenLoaded(clerk: ClerkBrowser, url: URL): void {
+  const sendOthers = () => {
+    const others = endingSessions(clerk, 'browser').filter(({ id }) => id !== clerk.session?.id)
+    for (const session of others) send(url, tokenOf(session))
+  }
+  // When Clerk does not load, no session ends; the sign-out beside this fails with that error.
+  whenLoaded(clerk).then(sendOthers, () => undefined)
+}
+
+function tokenOf({ lastActiveToken }: ClerkSession): string {
+  return lastActiveToken?.getRawString() ?? ''
 }
 
 /** `keepalive` lets it outlive the page. Without a token the backend learns that somebody logged out, and not who. */

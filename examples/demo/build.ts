@@ -93,7 +93,7 @@ export const NEXT = join(EXAMPLE, 'node_modules/next/dist/bin/next')
 /** The npm that runs this, so that none has to be on the path. */
 function npm(): string {
   const path = process.env['npm_execpath']
-  if (!path) throw new Error('Start the demo with npm: npm run demo.')
+  if (!path) throw new Error('Start it with npm, which builds what is missing: npm run demo, or npm run e2e.')
   return path
 }
 

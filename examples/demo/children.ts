@@ -12,8 +12,6 @@ export interface ChildOptions {
   onLine?: (line: string) => void
 }
 
-const END_WITHIN_MS = 8000
-
 /**
  * Run in each child first: when this process is gone, however it went, the pipe is closed, and the child's group ends. Its
  * own workers and threads are handed this too, and are not asked.
@@ -32,6 +30,11 @@ const ENDS_WITH_PARENT = `data:text/javascript,${encodeURIComponent(`
 export class Children {
   readonly #running = new Set<ChildProcess>()
   #ending: Promise<void> | null = null
+  readonly #endWithinMs: number
+
+  constructor({ endWithinMs = 8000 } = {}) {
+    this.#endWithinMs = endWithinMs
+  }
 
   /** A process of Node that goes on; it has a group of its own, so that its children end with it. */
   start({ name, args, cwd, env, onLine }: ChildOptions): ChildProcess {
@@ -60,7 +63,7 @@ export class Children {
       throw new Error(`${options.name} failed (${code ?? signal}):\n${printed.slice(-40).join('\n')}`)
   }
 
-  /** Ends all that runs, the newest first; what does not end in 8 s is killed. */
+  /** Ends all that runs, the newest first; what does not end in time (8 s) is killed. */
   end(): Promise<void> {
     return (this.#ending ??= this.#end())
   }
@@ -71,7 +74,7 @@ export class Children {
   }
 
   async #end(): Promise<void> {
-    const killing = setTimeout(() => this.kill(), END_WITHIN_MS)
+    const killing = setTimeout(() => this.kill(), this.#endWithinMs)
     await Promise.all(
       [...this.#running].toReversed().map(async (child) => {
         const ended = once(child, 'exit')

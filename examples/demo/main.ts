@@ -1,10 +1,14 @@
 /** `npm run demo`: see `HELP` in options.ts. */
 import type { ChildProcess } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { DEMO_WEBHOOK_SECRET } from '../../clerk-stand-in/stand-in.ts'
+import { viewsPathOf } from '../../session-ends/views-schema.ts'
 import { EXAMPLE, missingSteps, NEXT, ROOT } from './build.ts'
 import { Children } from './children.ts'
+import { newEntries } from './entries.ts'
 import { HELP, readOptions, type DemoOptions } from './options.ts'
 import { refuseTaken } from './ports.ts'
 import { seed } from './seed.ts'
@@ -15,6 +19,9 @@ const TRAIL = join(DATA, 'demo-trail.db')
 /** Of the stand-in (`clerk-stand-in/instance.ts`): the app and the service are told the same. */
 const FRONTEND_API = 'local-demo-1.clerk.accounts.dev'
 const PUBLISHABLE_KEY = `pk_test_${Buffer.from(`${FRONTEND_API}$`).toString('base64')}`
+
+/** Of this one run. */
+const READER_KEY = randomBytes(24).toString('hex')
 
 const children = new Children()
 
@@ -41,7 +48,13 @@ async function main(): Promise<void> {
 
   await step('starting the stand-in for Clerk, the service and the app', async () => {
     const standIn = start('the stand-in', {
-      args: ['clerk-stand-in/main.ts', '--port', String(options.ports.standIn)],
+      args: [
+        'clerk-stand-in/main.ts',
+        '--port',
+        String(options.ports.standIn),
+        '--webhook-url',
+        `${urls.service}/v1/webhooks/clerk`,
+      ],
       cwd: ROOT,
       env: {},
     })
@@ -55,9 +68,12 @@ async function main(): Promise<void> {
         CLERK_PUBLISHABLE_KEY: PUBLISHABLE_KEY,
         CLERK_JWKS_URL: `${urls.standIn}/.well-known/jwks.json`,
         CLERK_AUTHORIZED_PARTIES: urls.app,
+        CLERK_WEBHOOK_SIGNING_SECRET: DEMO_WEBHOOK_SECRET,
+        READER_API_KEYS: `demo:${READER_KEY}`,
       },
     })
     await answers(service, `${urls.service}/readyz`)
+    await showNewEntries()
     const app = start('the app', {
       args: [NEXT, 'start', '-H', 'localhost', '-p', String(options.ports.app)],
       cwd: EXAMPLE,
@@ -69,12 +85,15 @@ async function main(): Promise<void> {
 Look at these, in this order:
 
   1. ${urls.app}
-     A Next.js app. Choose a person, then press "Log out". Below appears the line that the service writes.
+     A Next.js app. Choose a person, then press "Log out". Below appear the line that the service writes, and the
+     entries of its trail: what the button asked for, and what Clerk's webhooks say.
   2. ${urls.standIn}
      The stand-in for Clerk: revoke a session, let it expire. It is not Clerk, and says so.
-  3. ${urls.service}/docs
+  3. curl -s ${urls.service}/v1/sessions/<a session id of the lines below> -H "Authorization: Bearer ${READER_KEY}"
+     How that session ended, in one record, and who says so.
+  4. ${urls.service}/docs
      The service's API.
-  4. ${urls.service}/metrics
+  5. ${urls.service}/metrics
      What it counts.
 
 Ctrl-C ends all of it.
@@ -82,7 +101,7 @@ Ctrl-C ends all of it.
 }
 
 async function prepareTrail({ reset, days }: DemoOptions): Promise<void> {
-  if (reset) for (const end of ['', '-wal', '-shm', '.lock']) rmSync(TRAIL + end, { force: true })
+  if (reset) for (const path of [TRAIL, viewsPathOf(TRAIL)]) removeDatabase(path)
   if (existsSync(TRAIL)) return
   mkdirSync(DATA, { recursive: true })
   await step(`inventing ${days} days of history`, async () => {
@@ -94,6 +113,23 @@ async function prepareTrail({ reset, days }: DemoOptions): Promise<void> {
       sessionsADay: 60,
     })
   })
+}
+
+function removeDatabase(path: string): void {
+  for (const end of ['', '-wal', '-shm', '.lock']) rmSync(path + end, { force: true })
+}
+
+/** Until the process ends. */
+async function showNewEntries(): Promise<void> {
+  const entries = await newEntries(TRAIL)
+  const show = async () => {
+    for (const line of await entries.lines()) console.log(`the trail: ${line}`)
+    setTimeout(showAgain, 200).unref()
+  }
+  const showAgain = () => {
+    show().catch((error: unknown) => end(error instanceof Error ? error : new Error(String(error))))
+  }
+  showAgain()
 }
 
 async function step(says: string, run: () => Promise<void>): Promise<void> {

@@ -42,12 +42,17 @@ export function readOptions(args: string[]): DemoOptions | 'help' {
     [least, most]: [number, number],
   ) => {
     const value = Number(values[name])
-    if (Number.isInteger(value) && value >= least && value <= most) return value
-    throw new Error(`--${name} must be a whole number from ${least} to ${most}, and not ${values[name]}.`)
+    if (values[name] !== '' && Number.isInteger(value) && value >= least && value <= most) return value
+    throw new Error(
+      `--${name} must be a whole number from ${least} to ${most}, and not ${values[name] || 'empty'}.`,
+    )
   }
   const port = (name: 'port' | 'service-port' | 'stand-in-port') => number(name, [1, 65_535])
+  const ports = { app: port('port'), service: port('service-port'), standIn: port('stand-in-port') }
+  if (new Set(Object.values(ports)).size < 3)
+    throw new Error('--port, --service-port and --stand-in-port must be three different ports.')
   return {
-    ports: { app: port('port'), service: port('service-port'), standIn: port('stand-in-port') },
+    ports,
     days: number('days', [0, 365]),
     reset: values.reset,
   }

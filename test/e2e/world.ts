@@ -37,8 +37,10 @@ export interface EndToEnd extends AsyncDisposable {
   reports: string[]
   /** What the app printed. */
   appLines: string[]
-  /** The sessions that the trail holds. */
+  /** The sessions whose logout the trail holds. */
   recorded: () => string[]
+  /** How a session stands, in the words of its record; null when nothing is known of it. */
+  sentenceOf: (session: string) => Promise<string | null>
   /** A browser of somebody new, who has nothing open; what it asks of other machines fails the test. */
   open: () => Promise<Person>
 }
@@ -49,6 +51,7 @@ export interface Person extends AsyncDisposable {
 }
 
 const SLOW_MS = 3000
+const READER_KEY = 'r'.repeat(32)
 
 export async function openWorld(): Promise<EndToEnd> {
   await refuseTaken(PORTS)
@@ -69,9 +72,12 @@ export async function openWorld(): Promise<EndToEnd> {
       CLERK_PUBLISHABLE_KEY: publishableKey,
       CLERK_JWT_KEY: publicPem,
       CLERK_AUTHORIZED_PARTIES: ORIGIN,
+      CLERK_WEBHOOK_SIGNING_SECRET: standIn.webhookSecret,
+      READER_API_KEYS: `e2e:${READER_KEY}`,
       DATABASE_URL: 'file:trail.db',
     },
   })
+  standIn.webhooks.url = `${service.url}/v1/webhooks/clerk`
   const world: EndToEnd = {
     standIn,
     service,
@@ -80,6 +86,7 @@ export async function openWorld(): Promise<EndToEnd> {
     reports: [],
     appLines: [],
     recorded: () => sessionsIn(`${service.folder}/trail.db`),
+    sentenceOf: (session) => sentenceOf(service, session),
     open: () => openPerson(world.browser),
     [Symbol.asyncDispose]: async () => {
       await world.browser.close()
@@ -95,6 +102,12 @@ export async function openWorld(): Promise<EndToEnd> {
   children.start({ name: 'next', args, cwd: EXAMPLE, env, onLine: (line) => world.appLines.push(line) })
   await until(async () => (await statusOf(`${ORIGIN}/sign-in`)) === 200)
   return world
+}
+
+async function sentenceOf(service: RunningService, session: string): Promise<string | null> {
+  const headers = { Authorization: `Bearer ${READER_KEY}` }
+  const answer = await fetch(`${service.url}/v1/sessions/${session}`, { headers })
+  return answer.status === 404 ? null : ((await answer.json()) as { sentence: string }).sentence
 }
 
 async function statusOf(url: string): Promise<number | null> {

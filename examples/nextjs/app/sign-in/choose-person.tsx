@@ -1,5 +1,5 @@
 'use client'
-import { useClerk } from '@clerk/nextjs'
+import { useAuth, useClerk } from '@clerk/nextjs'
 import { useState } from 'react'
 
 export interface Person {
@@ -12,6 +12,7 @@ export interface Person {
 /** Sign-in by ticket, which is how Clerk's own sign-in tokens work too. */
 export function ChoosePerson({ people }: { people: Person[] | null }) {
   const clerk = useClerk()
+  const { isLoaded } = useAuth()
   const [chosen, choose] = useState<string | null>(null)
   const [problem, setProblem] = useState('')
   if (!people) {
@@ -42,7 +43,7 @@ export function ChoosePerson({ people }: { people: Person[] | null }) {
             <button
               type="button"
               aria-busy={chosen === id || undefined}
-              disabled={!clerk.loaded || chosen !== null}
+              disabled={!isLoaded || chosen !== null}
               onClick={() => signInAs(id)}
             >
               <strong>{name}</strong>
