@@ -141,7 +141,8 @@ export default defineConfig({
       ['api/config.ts', 'api/config-values.ts'],
       [toClerk, toStores, toDatabase, toRoutes, upwards, toMain],
     ),
-    room(['api/main.ts'], [toClerk, toDatabase, upwards]),
+    // views-worker.ts is the composition root of its thread.
+    room(['api/main.ts', 'api/views-worker.ts'], [toClerk, toDatabase, upwards]),
     room(['api/routes/**/*.ts'], [toClerk, toClerkRoom, toStores, toApp, toSibling, upwards, toNode]),
     room(['api/clerk/**/*.ts'], [toStores, toRoutes, toApp, upwards, toNode]),
     room(['api/clerk/node-*.ts'], [toStores, toRoutes, toApp, upwards]),
@@ -152,6 +153,11 @@ export default defineConfig({
     room(['cli/**/*.ts'], [toClerk, toClerkRoom, toDatabase]),
     {
       files: ['api/config.ts'],
+      rules: { 'no-restricted-properties': 'off' },
+    },
+    {
+      // A script of its own, for people with a Clerk instance.
+      files: ['clerk-stand-in/check-clerk-main.ts'],
       rules: { 'no-restricted-properties': 'off' },
     },
     // Apps and scripts of their own: they read their environment, and Next asks for default exports.

@@ -121,7 +121,9 @@ describe('/openapi.json', () => {
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     )
     const routes = service.app.routes.filter(({ method }) => method !== 'ALL' && method !== 'OPTIONS')
-    assert.deepEqual(described, [...new Set(routes.map(({ method, path }) => `${method} ${path}`))])
+    assert.deepEqual(described, [
+      ...new Set(routes.map(({ method, path }) => `${method} ${path.replace(/:(\w+)/, '{$1}')}`)),
+    ])
   })
 
   it('has an example for each status of each operation', async () => {
@@ -131,6 +133,7 @@ describe('/openapi.json', () => {
 
     for (const operation of Object.values(paths).flatMap((methods) => Object.values(methods))) {
       for (const [status, { content }] of Object.entries(operation.responses)) {
+        if (status === '204') continue
         const examples = Object.values(content ?? {}).map((media) => media.example)
         assert.ok(examples.length > 0 && examples.every(Boolean), `${operation.operationId} ${status}`)
       }

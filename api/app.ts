@@ -1,16 +1,19 @@
 /** The routes of the service. Importing this does nothing, and creating the app opens nothing. */
 import { Hono, type Context } from 'hono'
 import type { HttpBindings } from '@hono/node-server'
+import { USER_AGENT_CHARACTERS } from '../trail/entry.ts'
 import type { Trail } from '../trail/trail.ts'
 import type { Caller } from './caller.ts'
 import { clientAddress, isLoopback, type AddressRules } from './client-address.ts'
 import {
+  clerkWebhookOperation,
   docsOperation,
   livezOperation,
   logoutOperation,
   metricsOperation,
   openApiOperation,
   readyzOperation,
+  sessionOperation,
 } from './operations.ts'
 import type { LogoutEvent } from './logout-event.ts'
 import type { Metrics } from './metrics.ts'
@@ -21,6 +24,9 @@ import type { Reader } from './readers.ts'
 import { recordIn, type Network } from './record-logout.ts'
 import { pageOf } from './reference.ts'
 import { logoutWith } from './routes/auth.ts'
+import { sessionWith, type SessionSource } from './routes/sessions.ts'
+import { clerkWebhookWith } from './routes/webhooks.ts'
+import type { ReadWebhook } from './webhook.ts'
 
 export interface AppDeps {
   identify: (request: Request) => Promise<Caller>
@@ -31,6 +37,9 @@ export interface AppDeps {
   /** Null when ready, else a sentence that says what is missing. */
   notReady: () => Promise<string | null>
   readerOf: (request: Request) => Reader | null
+  /** Null: no webhook is accepted. */
+  readWebhook: ReadWebhook | null
+  sessions: SessionSource
   metrics: Metrics
   /** ms since 1970. */
   now: () => number
@@ -56,8 +65,32 @@ export function createApp(deps: AppDeps): Hono {
   app.notFound((c) => methodsOrNothing(app, c))
   if (deps.developmentToken) mountDevelopment(app, deps.developmentToken)
   if (deps.settings.logoutEndpoint) mountLogoutOf(app, deps)
+  mountClerkWebhook(app, deps)
+  mountReading(app, deps)
   mountOperations(app, deps)
   return app
+}
+
+function mountClerkWebhook(app: Hono, { readWebhook, trail, metrics }: AppDeps): void {
+  const webhook = clerkWebhookWith({
+    read: readWebhook,
+    record: (report) => trail.append(report),
+    observe: metrics,
+  })
+  app.post(
+    '/v1/webhooks/clerk',
+    documented(clerkWebhookOperation, (c) => webhook(c.req.raw)),
+  )
+}
+
+function mountReading(app: Hono, { readerOf, sessions }: AppDeps): void {
+  const session = sessionWith(sessions)
+  app.get(
+    '/v1/sessions/:session_id',
+    documented(sessionOperation, (c) =>
+      readerOf(c.req.raw) ? session(c.req.param('session_id') ?? '') : unauthorized(),
+    ),
+  )
 }
 
 function mountLogoutOf(app: Hono, { settings, metrics, ...deps }: AppDeps): void {
@@ -93,9 +126,6 @@ function networkReader(rules: AddressRules) {
     }),
   }
 }
-
-/** Longer ones are cut, so that a row stays small. */
-const USER_AGENT_CHARACTERS = 1024
 
 /** Undefined when the app is called without a socket, as tests do. */
 function peerOf(c: Context): string | undefined {

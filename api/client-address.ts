@@ -33,8 +33,18 @@ export function clientAddress(
 ): string | null {
   if (policy === 'drop' || peer === undefined) return null
   const client = clientOf(parse(peer), forwardedFor, trustedProxies)
-  if (!client) return null
-  return policy === 'full' ? client.toString() : truncated(client)
+  return client && kept(client, policy)
+}
+
+/** Of an address that somebody trusted states; null for what is none. */
+export function keptAddress(stated: string | null, policy: IpPolicy): string | null {
+  if (policy === 'drop' || stated === null) return null
+  const address = parse(stated)
+  return address && kept(address, policy)
+}
+
+function kept(address: Address, policy: 'truncate' | 'full'): string {
+  return policy === 'full' ? address.toString() : truncated(address)
 }
 
 export function isLoopback(peer: string | undefined): boolean {

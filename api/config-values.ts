@@ -73,6 +73,11 @@ export function parseReaderKey(text: string): ReaderKey | null {
   return name && secret ? { name, secret } : null
 }
 
+/** `whsec_` and base64, as Svix gives it. */
+export function parseWebhookSecret(text: string): string | null {
+  return /^whsec_[A-Za-z0-9+/]{16,}={0,2}$/.test(text) ? text : null
+}
+
 export function refuseBadPem(text: string, context: z.RefinementCtx): void {
   const pems = pemsOf(text)
   const message =

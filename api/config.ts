@@ -15,6 +15,7 @@ import {
   onOff,
   parseOrigin,
   parseReaderKey,
+  parseWebhookSecret,
   quoted,
   refuseBadPem,
   trailPathOf,
@@ -30,6 +31,12 @@ export interface Config {
   trailPath: string
   /** Null in development mode: no Clerk variable is set at all. */
   clerk: ClerkConfig | null
+  /** Asks Clerk's Backend API for sessions; null: nobody does. */
+  sweep: SweepConfig | null
+  /** Of Clerk's webhooks: none, one, or two while the secret is rotated. */
+  webhookSecrets: string[]
+  /** After how many hours in which logouts came in, and no webhook, the log warns. */
+  webhookSilenceHours: number
   logoutEndpoint: boolean
   auditRequired: boolean
   expiredTokenMaxAgeHours: number
@@ -43,6 +50,12 @@ export interface Config {
 
 export type ClerkConfig = Pick<ClerkOptions, 'publishableKey' | 'issuer' | 'jwtKey' | 'jwksUrl'> & {
   authorizedParties: string[]
+}
+
+export interface SweepConfig {
+  secretKey: string
+  apiUrl: string | undefined
+  intervalSeconds: number
 }
 
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
@@ -93,6 +106,22 @@ const schema = z.object({
   CLERK_JWT_KEY: z.string().superRefine(refuseBadPem).optional(),
   CLERK_JWKS_URL: httpsUrl.optional(),
   CLERK_AUTHORIZED_PARTIES: list(parseOrigin, 'an origin such as https://app.example.com'),
+  CLERK_SECRET_KEY: z
+    .string()
+    .regex(/^sk_(test|live)_[A-Za-z0-9_-]+$/, {
+      error: 'This is not a secret key of Clerk; copy it again, from sk_test_ or sk_live_ to the end.',
+    })
+    .optional(),
+  CLERK_API_URL: httpsUrl.optional(),
+  SWEEP_INTERVAL_SECONDS: wholeNumber(60, { min: 1, max: 86_400, what: 'a number of seconds' }),
+  CLERK_WEBHOOK_SIGNING_SECRET: list(
+    parseWebhookSecret,
+    'a signing secret: whsec_ and what follows, as Clerk’s dashboard shows it',
+    'secret',
+  ).refine((secrets) => secrets.length <= 2, {
+    error: 'More than two secrets; one is in use, a second while it is rotated.',
+  }),
+  WEBHOOK_SILENCE_HOURS: wholeNumber(6, { min: 1, max: 8760, what: 'a number of hours' }),
   LOGOUT_ENDPOINT: onOff('on'),
   AUDIT_REQUIRED: onOff('off'),
   EXPIRED_TOKEN_MAX_AGE_HOURS: wholeNumber(24, { min: 0, max: 8760, what: 'a number of hours' }),
@@ -114,7 +143,12 @@ const schema = z.object({
 export const variables = Object.keys(schema.shape) as readonly (keyof typeof schema.shape)[]
 
 /** Variables whose value may be given as a file instead: `<NAME>_FILE` holds its path. */
-export const fileTwins = ['CLERK_JWT_KEY', 'READER_API_KEYS'] as const
+export const fileTwins = [
+  'CLERK_JWT_KEY',
+  'CLERK_SECRET_KEY',
+  'CLERK_WEBHOOK_SIGNING_SECRET',
+  'READER_API_KEYS',
+] as const
 
 /** @throws {ConfigError} with every problem there is. */
 export function readConfig(environment: Environment = process.env): Config {
@@ -133,6 +167,15 @@ export function readConfig(environment: Environment = process.env): Config {
     host: values.HOST,
     trailPath: values.DATABASE_URL ?? defaultTrailPath(environment),
     clerk,
+    sweep: values.CLERK_SECRET_KEY
+      ? {
+          secretKey: values.CLERK_SECRET_KEY,
+          apiUrl: values.CLERK_API_URL,
+          intervalSeconds: values.SWEEP_INTERVAL_SECONDS,
+        }
+      : null,
+    webhookSecrets: values.CLERK_WEBHOOK_SIGNING_SECRET,
+    webhookSilenceHours: values.WEBHOOK_SILENCE_HOURS,
     logoutEndpoint: values.LOGOUT_ENDPOINT,
     auditRequired: values.AUDIT_REQUIRED,
     expiredTokenMaxAgeHours: values.EXPIRED_TOKEN_MAX_AGE_HOURS,

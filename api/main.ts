@@ -1,6 +1,8 @@
 /** The composition root of the service: configuration → trail → app → port, and back down when it is told to stop. */
+import { randomBytes } from 'node:crypto'
 import closeWithGrace from 'close-with-grace'
 import { messageOf, TrailError } from '../trail/error.ts'
+import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
 import { openSqliteStore } from '../trail/stores/sqlite.ts'
 import { Trail } from '../trail/trail.ts'
 import { createApp } from './app.ts'
@@ -11,8 +13,12 @@ import { ConfigError, readConfig, type Config } from './config.ts'
 import { logoutLog } from './logout-log.ts'
 import { openLogs, type Logs } from './logs.ts'
 import { openMetrics, type Metrics } from './metrics.ts'
-import { readersOf } from './readers.ts'
+import { readersOf, type ReaderKey } from './readers.ts'
 import { ListenError, listen } from './serve.ts'
+import type { ReadWebhook } from './webhook.ts'
+import { Sweep } from './sweep.ts'
+import { namedMix, sessionSource, startViews, type SessionViews, type ViewsOptions } from './views.ts'
+import { webhookSilence } from './webhook-silence.ts'
 
 export interface Service {
   url: string
@@ -53,9 +59,25 @@ export async function main(): Promise<void> {
 export async function startService(config: Config, logs: Logs): Promise<Service> {
   const now = Date.now
   const development = config.clerk ? null : await developmentClerk(now)
-  const metrics = openMetrics({ pendingReports: () => trail.pending, droppedLines: logs.dropped })
+  const readerKeys = readerKeysOf(config)
+  const silence = silenceOf(config, logs)
+  const metrics = openMetrics({
+    pendingReports: () => trail.pending,
+    droppedLines: logs.dropped,
+    recordsLag: () => views.behind(),
+    figures: () => views.figures(),
+    webhookMix: namedMix,
+    webhookSilenceMs: config.webhookSecrets.length > 0 ? silence.lastsMs : null,
+  })
   const clerk = clerkOf(config, { development, logs, metrics })
   const trail = await openTrail(config, { issuer: clerk.issuer, logs, metrics })
+  const views = await openViews(config, { logs, metrics, onFigures: silence.look }).catch(
+    async (error: unknown) => {
+      await trail.close()
+      throw error
+    },
+  )
+  const entries = openSqliteReader(config.trailPath)
   const log = logoutLog(logs.writeLine)
   const app = createApp({
     identify: clerk.identify,
@@ -63,7 +85,9 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     log: log.write,
     onError: (error) => logs.logger.error({ err: error }, 'a request failed for a reason nobody expected'),
     notReady: readiness(trail, clerk),
-    readerOf: readersOf(config.readerKeys),
+    readerOf: readersOf(readerKeys),
+    readWebhook: await webhookReaderOf(config),
+    sessions: sessionSource(views.reader, entries, now),
     metrics,
     now,
     settings: {
@@ -75,18 +99,26 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     },
     developmentToken: development?.token,
   })
-  const listening = await listen(app, config).catch(async (error: unknown) => {
+  const closeData = async () => {
+    await views.close()
+    entries.close()
+    // Last: only who can write takes the write-ahead log into the file.
     await trail.close()
+  }
+  const listening = await listen(app, config).catch(async (error: unknown) => {
+    await closeData()
     throw error
   })
   const freshness = keepKeysFresh(clerk)
-  announce(config, listening.url, logs)
+  const sweep = await startSweep(config, { logs, metrics, trail, views })
+  announce({ ...config, readerKeys }, listening.url, logs)
   return {
     url: listening.url,
     close: async () => {
       clearInterval(freshness)
+      await sweep.close()
       await listening.close()
-      await trail.close()
+      await closeData()
       log.flush()
     },
   }
@@ -122,14 +154,18 @@ async function openTrail(
       logs.logger.error({ err: cause }, 'the writing thread died and is started again')
     },
   })
-  const failures = failureLog(logs)
+  const failures = saidOnce({
+    failed: (error) =>
+      logs.logger.error({ err: error }, 'logouts cannot be recorded; they are answered as logged'),
+    worked: () => logs.logger.info('logouts are recorded again'),
+  })
   return new Trail({
     store,
     now: Date.now,
     observe: {
       committed: (reports, durationMs) => {
         metrics.committed(reports, durationMs)
-        failures.committed()
+        failures.worked()
       },
       failed: (error) => {
         metrics.storeFailed()
@@ -143,16 +179,92 @@ async function openTrail(
   })
 }
 
-/** Says when recording starts to fail and when it works again, not each time in between. */
-function failureLog({ logger }: Logs) {
+function openViews(
+  { trailPath }: Config,
+  { logs, metrics, onFigures }: Parts & Pick<ViewsOptions, 'onFigures'>,
+): Promise<SessionViews> {
+  return startViews({
+    trailPath,
+    onFigures,
+    onRestart: (cause) => {
+      metrics.viewsRestarted()
+      logs.logger.error({ err: cause }, 'the thread of the session records ended and is started again')
+    },
+  })
+}
+
+/** Clerk's package is loaded only where it is wanted. */
+async function startSweep(
+  { sweep: wanted, ipPolicy }: Config,
+  { logs: { logger }, metrics, trail, views }: Parts & { trail: Trail; views: SessionViews },
+): Promise<{ close: () => Promise<void> }> {
+  if (!wanted) return { close: async () => undefined }
+  const { sessionLookUp } = await import('./clerk/session-lookup.ts')
+  const failures = saidOnce({
+    failed: (error) => logger.warn({ err: error }, 'Clerk cannot be asked for sessions; it is tried again'),
+    worked: () => logger.info('Clerk can be asked for sessions again'),
+  })
+  const sweep = new Sweep({
+    due: (now, limit) => (views.behind() > 0 ? null : views.reader.due(now, limit)),
+    lookUp: sessionLookUp({ ...wanted, ipPolicy }),
+    record: (report) => trail.append(report),
+    now: Date.now,
+    observe: {
+      asked: (answer) => {
+        metrics.sweepAsked(answer)
+        if (answer !== 'failed') failures.worked()
+      },
+      roundEnded: metrics.sweepEnded,
+      stillActive: (session_id) =>
+        logger.warn(
+          { session_id },
+          'a logout was asked for, and Clerk says that the session is still active',
+        ),
+      failed: failures.failed,
+    },
+  })
+  const closing = new AbortController()
+  const running = sweep.run(wanted.intervalSeconds * 1000, closing.signal).catch((error: unknown) => {
+    logger.error({ err: error }, 'the sweep ended for a reason nobody expected')
+  })
+  return {
+    close: () => {
+      closing.abort()
+      return running
+    },
+  }
+}
+
+function silenceOf({ webhookSecrets, webhookSilenceHours }: Config, { logger }: Logs) {
+  return webhookSilence({
+    hours: webhookSecrets.length > 0 ? webhookSilenceHours : Infinity,
+    now: Date.now,
+    onSilence: (hours) =>
+      logger.warn(
+        { hours },
+        'logouts come in, and no webhook of Clerk: see its dashboard for failed deliveries, the endpoint’s address, its events and its secret',
+      ),
+    onHeard: () => logger.info('webhooks of Clerk come again'),
+  })
+}
+
+/** Clerk's package is loaded only where webhooks are wanted. */
+async function webhookReaderOf({ webhookSecrets, ipPolicy }: Config): Promise<ReadWebhook | null> {
+  if (webhookSecrets.length === 0) return null
+  const { webhookReader } = await import('./clerk/webhook.ts')
+  return webhookReader({ secrets: webhookSecrets, ipPolicy })
+}
+
+/** Says when something starts to fail and when it works again, not each time in between. */
+function saidOnce(say: { failed: (error: unknown) => void; worked: () => void }) {
   let failing = false
   return {
     failed: (error: unknown) => {
-      if (!failing) logger.error({ err: error }, 'logouts cannot be recorded; they are answered as logged')
+      if (!failing) say.failed(error)
       failing = true
     },
-    committed: () => {
-      if (failing) logger.info('logouts are recorded again')
+    worked: () => {
+      if (failing) say.worked()
       failing = false
     },
   }
@@ -198,7 +310,13 @@ function announce(config: Config, url: string, { logger, print }: Logs): void {
   }
 }
 
-function developmentBanner(url: string, { trailPath, logoutEndpoint }: Config): string {
+/** Development has a key without being given one, for as long as the service runs. */
+function readerKeysOf({ clerk, readerKeys }: Config): ReaderKey[] {
+  if (clerk || readerKeys.length > 0) return readerKeys
+  return [{ name: 'development', secret: randomBytes(24).toString('hex') }]
+}
+
+function developmentBanner(url: string, { trailPath, logoutEndpoint, readerKeys }: Config): string {
   const token = `$(curl -s ${url}/dev/token)`
   const call = `  curl -i -X DELETE ${url}/v1/auth/session -H "Authorization: Bearer ${token}"`
   const off = '  LOGOUT_ENDPOINT=off: there is no logout endpoint.'
@@ -207,6 +325,10 @@ Development mode: no variable of Clerk is set. Tokens are signed with a throw-aw
 Log somebody out:
 
 ${logoutEndpoint ? call : off}
+
+How a session ended, with a session_id of the lines below:
+
+  curl -s ${url}/v1/sessions/<session_id> -H "Authorization: Bearer ${readerKeys[0]?.secret}"
 
 API reference: ${url}/docs · your own Clerk instance: set CLERK_PUBLISHABLE_KEY (see .env.example)
 `

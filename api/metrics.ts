@@ -1,5 +1,6 @@
 /** What operators watch, for Prometheus. No label holds anything that a caller chooses. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { Figures } from '../session-ends/views-reader.ts'
 import type { LogoutEvent } from './logout-event.ts'
 
 export interface Metrics {
@@ -14,12 +15,24 @@ export interface Metrics {
   writerRestarted: () => void
   writerOpened: (settings: { journalMode: string; synchronous: string }) => void
   keyFetchFailed: () => void
+  webhook: (type: string) => void
+  webhookRefused: (code: string) => void
+  viewsRestarted: () => void
+  sweepAsked: (answer: string) => void
+  sweepEnded: () => void
 }
 
 /** What is read when it is asked for. */
 export interface Gauges {
   pendingReports: () => number
   droppedLines: () => number
+  /** Entries that are not in the session records yet. */
+  recordsLag: () => number
+  /** Null: not known yet. */
+  figures: () => Figures | null
+  webhookMix: (figures: Figures) => { events: string; sessions: number }[]
+  /** Null: no webhooks are configured. */
+  webhookSilenceMs: (() => number) | null
 }
 
 const PREFIX = 'logout_trail_'
@@ -36,7 +49,7 @@ export function openMetrics(gauges: Gauges): Metrics {
   }
 }
 
-function registerGauges(registry: Registry, { pendingReports, droppedLines }: Gauges): void {
+function registerGauges(registry: Registry, gauges: Gauges): void {
   const gauge = (name: string, help: string, read: () => number) => {
     const made: Gauge = new Gauge({
       name: PREFIX + name,
@@ -45,8 +58,50 @@ function registerGauges(registry: Registry, { pendingReports, droppedLines }: Ga
       collect: () => made.set(read()),
     })
   }
-  gauge('pending_reports', 'Reports that wait for their commit.', pendingReports)
-  gauge('dropped_log_lines', 'Log lines that could not be written since the start.', droppedLines)
+  gauge('pending_reports', 'Reports that wait for their commit.', gauges.pendingReports)
+  gauge('dropped_log_lines', 'Log lines that could not be written since the start.', gauges.droppedLines)
+  gauge('records_lag_entries', 'Entries that are not in the session records yet.', gauges.recordsLag)
+  const figure = (name: string, help: string, read: (figures: Figures) => number) =>
+    gauge(name, help, () => {
+      const figures = gauges.figures()
+      return figures ? read(figures) : NaN
+    })
+  figure(
+    'unconfirmed_logouts',
+    'Sessions whose logout was asked for over 10 minutes ago and that Clerk has not confirmed.',
+    ({ unconfirmed }) => unconfirmed,
+  )
+  figure(
+    'coverage_sessions',
+    'Sessions that were seen to begin and that must be over by now.',
+    ({ coverage }) => coverage.sessions,
+  )
+  figure(
+    'coverage_ended_sessions',
+    'Of logout_trail_coverage_sessions, those that have an end.',
+    ({ coverage }) => coverage.ended,
+  )
+  const { webhookSilenceMs } = gauges
+  if (webhookSilenceMs) {
+    gauge(
+      'webhook_silence_seconds',
+      'How long ago the first logout was recorded that no webhook followed; 0: one came after all.',
+      () => webhookSilenceMs() / 1000,
+    )
+  }
+  const mix = new Gauge({
+    name: `${PREFIX}requested_logout_webhooks`,
+    help: 'Sessions whose logout was asked for, by the webhooks with which Clerk told of their end.',
+    labelNames: ['events'],
+    registers: [registry],
+    collect: () => {
+      mix.reset()
+      const figures = gauges.figures()
+      for (const { events, sessions } of figures ? gauges.webhookMix(figures) : []) {
+        mix.set({ events }, sessions)
+      }
+    },
+  })
 }
 
 function counted(registry: Registry) {
@@ -71,12 +126,40 @@ function counted(registry: Registry) {
     labelNames: ['journal_mode', 'synchronous'],
     registers: [registry],
   })
+  const webhooks = labelled('webhooks_total', 'Webhooks acknowledged, by type.', 'type')
+  const refusedWebhooks = labelled('webhook_refusals_total', 'Webhooks not acknowledged, by problem.', 'code')
+  const sweeps = labelled(
+    'sweep_requests_total',
+    'Sessions that Clerk was asked for, by its answer.',
+    'answer',
+  )
+  const lastWebhook = new Gauge({
+    name: `${PREFIX}last_webhook_timestamp_seconds`,
+    help: 'When the last webhook was acknowledged; 0: none since the start.',
+    registers: [registry],
+  })
+  const lastSweep = new Gauge({
+    name: `${PREFIX}last_sweep_timestamp_seconds`,
+    help: 'When the sweep last asked for what was due; 0: not since the start.',
+    registers: [registry],
+  })
   const refusals = labelled('refusals_total', 'Logouts whose credential proved nothing, by cause.', 'cause')
   return {
     logout: ({ record, refused: cause }: LogoutEvent) => {
       recorded[record].inc()
       if (cause) refusals.inc({ cause })
     },
+    webhook: (type: string) => {
+      webhooks.inc({ type })
+      lastWebhook.setToCurrentTime()
+    },
+    sweepAsked: (answer: string) => sweeps.inc({ answer }),
+    sweepEnded: () => lastSweep.setToCurrentTime(),
+    webhookRefused: (code: string) => refusedWebhooks.inc({ code }),
+    viewsRestarted: counter(
+      'records_restarts_total',
+      'Times the thread of the session records was started again.',
+    ),
     unknownIntent: counter(
       'unknown_intents_total',
       'Verified logouts with an intent that is not in our list.',

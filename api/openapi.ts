@@ -32,6 +32,12 @@ export function documentOf(app: Hono): Promise<Document> {
             bearerFormat: 'JWT',
             description: 'Clerk’s session token',
           },
+          svix: {
+            type: 'apiKey',
+            in: 'header',
+            name: 'svix-signature',
+            description: 'Svix’s signature over svix-id, svix-timestamp and the body',
+          },
           readerKey: { type: 'http', scheme: 'bearer', description: 'A secret of READER_API_KEYS' },
         },
       },

@@ -2,7 +2,7 @@
 import type { DescribeRouteOptions } from 'hono-openapi'
 import { resolver } from 'hono-openapi'
 import type { z } from 'zod'
-import { Alive, LogoutAnswer, LogoutIntent, Problem, Ready } from './contract.ts'
+import { Alive, LogoutAnswer, LogoutIntent, Problem, Ready, SessionDetail } from './contract.ts'
 import type { LogoutRecord } from './logout-event.ts'
 import { details, problemBody } from './problem.ts'
 
@@ -69,6 +69,97 @@ export const logoutOperation: DescribeRouteOptions = {
       ),
       headers: logoutRecordHeader(['logged'], '`logged`: only the log is sure.'),
     },
+  },
+}
+
+export const clerkWebhookOperation: DescribeRouteOptions = {
+  operationId: 'clerkWebhook',
+  summary: 'What Clerk says of sessions',
+  description:
+    'For Clerk’s webhooks, signed as Svix signs them. Stored are `session.created`, `session.pending`, `session.ended`, ' +
+    '`session.removed`, `session.revoked`, `user.deleted`, and `user.updated` when the user is banned; other types are ' +
+    'acknowledged and counted. The profile of the user is never stored. A repeat of a `svix-id` is acknowledged and ' +
+    'writes nothing.',
+  tags: ['Webhooks'],
+  security: [{ svix: [] }],
+  requestBody: {
+    required: true,
+    description: 'The envelope that Clerk sends, at most 256 kB.',
+    content: {
+      'application/json': {
+        schema: { type: 'object' },
+        example: {
+          object: 'event',
+          type: 'session.removed',
+          timestamp: 1_795_176_000_000,
+          data: { object: 'session', id: 'sess_2abc', user_id: 'user_2abc', status: 'removed' },
+        },
+      },
+    },
+  },
+  responses: {
+    204: { description: 'Recorded, on disk; or of a type that is not stored.' },
+    400: problemAnswer(
+      'Not signed by Clerk, too old, or not what Clerk sends; nothing is written.',
+      problemBody('webhook-body-invalid', 'data.user_id: is not an id. Is this a webhook of Clerk?'),
+    ),
+    413: problemAnswer('Too large.', problemBody('body-too-large', details['body-too-large'])),
+    503: problemAnswer(
+      'It could not be recorded, so Svix sends it again; or no secret is configured.',
+      problemBody('webhook-not-recorded', details['webhook-not-recorded']),
+    ),
+  },
+}
+
+export const sessionOperation: DescribeRouteOptions = {
+  operationId: 'session',
+  summary: 'One session: how it ended, and who says so',
+  tags: ['Reading'],
+  security: [{ readerKey: [] }],
+  parameters: [
+    {
+      name: 'session_id',
+      in: 'path',
+      required: true,
+      schema: { type: 'string' },
+      description: 'Clerk’s id.',
+    },
+  ],
+  responses: {
+    200: {
+      ...json(SessionDetail, 'The record, and its entries.', {
+        session_id: 'sess_2abc',
+        user_id: 'user_2abc',
+        org_id: null,
+        client_id: 'client_2abc',
+        actor_id: null,
+        state: 'ended',
+        started_at: '2026-11-23T08:00:00.000Z',
+        requested_at: '2026-11-23T12:00:00.000Z',
+        ended_at: '2026-11-23T12:00:00.500Z',
+        ended_at_earliest: '2026-11-23T12:00:00.500Z',
+        ended_at_latest: '2026-11-23T12:00:00.500Z',
+        duration_ms: 14_400_500,
+        reason: 'signed-out',
+        initiator: 'user',
+        confidence: 'confirmed',
+        intent: 'user',
+        unconfirmed: false,
+        sentence: 'Signed out by the user; confirmed by Clerk.',
+        entries: [],
+      }),
+      headers: {
+        'Trail-Position': {
+          description: '`<epoch>/<index>`: up to which entry the records know the trail.',
+          schema: { type: 'string' as const },
+        },
+      },
+    },
+    401: problemAnswer('No reader key.', problemBody('unauthorized', details.unauthorized)),
+    404: problemAnswer(
+      'Nothing is known of it.',
+      problemBody('not-found', 'No entry of the trail is about this session.'),
+    ),
   },
 }
 

@@ -6,6 +6,12 @@ export const problemStatus = {
   'method-not-allowed': 405,
   unauthorized: 401,
   forbidden: 403,
+  'body-too-large': 413,
+  'webhook-signature-invalid': 400,
+  'webhook-timestamp-stale': 400,
+  'webhook-body-invalid': 400,
+  'webhooks-not-configured': 503,
+  'webhook-not-recorded': 503,
   'logout-not-recorded': 503,
   'not-ready': 503,
   internal: 500,
@@ -17,6 +23,12 @@ const titles: Record<ProblemCode, string> = {
   'method-not-allowed': 'Method not allowed',
   unauthorized: 'Unauthorized',
   forbidden: 'Forbidden',
+  'body-too-large': 'Body too large',
+  'webhook-signature-invalid': 'The signature is not Clerk’s',
+  'webhook-timestamp-stale': 'The webhook is too old or too new',
+  'webhook-body-invalid': 'The body is not that of a webhook',
+  'webhooks-not-configured': 'Webhooks are not configured',
+  'webhook-not-recorded': 'The webhook was not recorded',
   'logout-not-recorded': 'The logout was not recorded',
   'not-ready': 'Not ready',
   internal: 'Internal error',
@@ -25,6 +37,9 @@ const titles: Record<ProblemCode, string> = {
 /** What two places say of these: the answer, and its example in the contract. */
 export const details = {
   'logout-not-recorded': 'Clerk still ends the session. Send this request again to have it recorded.',
+  'body-too-large': 'A webhook has at most 256 kB.',
+  'webhooks-not-configured': 'Set CLERK_WEBHOOK_SIGNING_SECRET: nothing is accepted unsigned.',
+  'webhook-not-recorded': 'The trail could not confirm it. Svix sends it again by itself.',
   unauthorized: 'Send a key of READER_API_KEYS as “Authorization: Bearer <secret>”.',
 } as const
 

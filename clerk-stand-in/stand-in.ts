@@ -16,7 +16,7 @@ import { newInstance, type Instance } from './instance.ts'
 import { page } from './page.ts'
 import { Browsers, deviceFrom, type StandInParts } from './parts.ts'
 import { clerkError } from './shapes.ts'
-import { Webhooks } from './webhooks.ts'
+import { Webhooks, type WebhooksOptions } from './webhooks.ts'
 import { assumedFires, World, type Fires } from './world.ts'
 
 export interface StandInOptions {
@@ -25,7 +25,12 @@ export interface StandInOptions {
   instance?: Instance
   /** For the Backend API. */
   secretKey?: string
-  webhooks?: { url: string | null; secret?: string; concurrency?: number }
+  webhooks?: {
+    url: string | null
+    secret?: string
+    concurrency?: number
+    signedBy?: WebhooksOptions['signedBy']
+  }
   /** Which webhooks each action sends; what is left out is assumed. */
   fires?: Partial<Fires>
   sessionLifetimeMs?: number
@@ -130,6 +135,7 @@ function partsOf(options: StandInOptions): StandInParts {
     secret: options.webhooks?.secret ?? DEMO_WEBHOOK_SECRET,
     random: options.random ?? Math.random,
     concurrency: options.webhooks?.concurrency ?? 8,
+    signedBy: options.webhooks?.signedBy ?? 'the real clock',
   })
   const world = new World({
     now: clock.now,

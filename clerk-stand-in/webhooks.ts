@@ -3,7 +3,7 @@
  * new timestamp and signature.
  *
  * The timestamp of an attempt is of the real clock, whatever the stand-in's clock says: receivers refuse what is over five
- * minutes off. The time in the body is the stand-in's. How often Svix tries again: https://docs.svix.com/retries.
+ * minutes off; for a receiver whose clock was moved too, it can be of the stand-in's. The time in the body is the stand-in's. How often Svix tries again: https://docs.svix.com/retries.
  */
 import { randomUUID } from 'node:crypto'
 import { Webhook } from 'standardwebhooks'
@@ -54,6 +54,8 @@ export interface WebhooksOptions {
   random: () => number
   /** How many attempts are under way at once. */
   concurrency: number
+  /** Of the timestamps of attempts. */
+  signedBy: 'the real clock' | 'its own clock'
 }
 
 const SECOND_MS = 1000
@@ -238,7 +240,8 @@ export class Webhooks {
   }
 
   #signed({ id, body }: Delivery): RequestInit {
-    const at = new Date()
+    const { signedBy, clock } = this.#options
+    const at = new Date(signedBy === 'its own clock' ? clock.now() : Date.now())
     return {
       method: 'POST',
       body,

@@ -1,8 +1,7 @@
 import { defineCommand } from 'citty'
-import { ConfigError, readTrailPath } from '../api/config.ts'
-import { TrailError } from '../trail/error.ts'
+import { readTrailPath } from '../api/config.ts'
 import { backupTrail } from '../trail/stores/sqlite-backup.ts'
-import { refuseUnknown } from './strict.ts'
+import { runStrictly } from './strict.ts'
 
 const known = { options: ['file'], positionals: 1, hint: 'backup takes one file and no options.' }
 
@@ -15,18 +14,13 @@ export const backupCommand = defineCommand({
   args: {
     file: { type: 'positional', required: true, description: 'The file to write; it must not exist yet.' },
   },
-  run: async ({ args }) => {
-    if (refuseUnknown(args, known) === 'refused') return
-    try {
-      const path = readTrailPath()
-      if (process.stderr.isTTY) console.error(`Copying ${path} …`)
-      const { head, bytes } = await backupTrail(path, args.file)
-      const size = `${(bytes / 1e6).toFixed(1)} MB`
-      console.log(`${args.file}: ${head.nextIndex} entries, ${size}, trail ${head.trailId} of ${head.issuer}`)
-    } catch (error) {
-      if (!(error instanceof TrailError || error instanceof ConfigError)) throw error
-      console.error(error.message)
-      process.exitCode = 1
-    }
-  },
+  run: ({ args }) => runStrictly(args, known, () => backup(args.file)),
 })
+
+async function backup(file: string): Promise<void> {
+  const path = readTrailPath()
+  if (process.stderr.isTTY) console.error(`Copying ${path} …`)
+  const { head, bytes } = await backupTrail(path, file)
+  const size = `${(bytes / 1e6).toFixed(1)} MB`
+  console.log(`${file}: ${head.nextIndex} entries, ${size}, trail ${head.trailId} of ${head.issuer}`)
+}

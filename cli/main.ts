@@ -3,6 +3,9 @@ import { defineCommand, runMain } from 'citty'
 import { version } from '../api/version.ts'
 import { backupCommand } from './backup.ts'
 import { loadEnvFile } from './env-file.ts'
+import { coverageCommand } from './coverage.ts'
+import { rebuildCommand } from './rebuild.ts'
+import { showCommand } from './show.ts'
 import { startCommand } from './start.ts'
 
 // What is written here names people: the files are for their own user only.
@@ -17,6 +20,12 @@ await runMain(
       description:
         'The logout endpoint for apps that sign in with Clerk. Settings are variables of the environment or of .env: PORT, DATABASE_URL, CLERK_PUBLISHABLE_KEY, … (.env.example explains each).',
     },
-    subCommands: { start: startCommand, backup: backupCommand },
+    subCommands: {
+      start: startCommand,
+      show: showCommand,
+      coverage: coverageCommand,
+      rebuild: rebuildCommand,
+      backup: backupCommand,
+    },
   }),
 )

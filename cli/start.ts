@@ -1,6 +1,6 @@
 import { defineCommand } from 'citty'
 import { main } from '../api/main.ts'
-import { refuseUnknown } from './strict.ts'
+import { runStrictly } from './strict.ts'
 
 const known = {
   options: [],
@@ -14,7 +14,5 @@ export const startCommand = defineCommand({
     description:
       'Start the service. Without any variable of Clerk it runs in development mode, on this machine only.',
   },
-  run: async ({ args }) => {
-    if (refuseUnknown(args, known) === 'fine') await main()
-  },
+  run: ({ args }) => runStrictly(args, known, main),
 })

@@ -4,12 +4,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Hono } from 'hono'
 import { createApp, type AppSettings } from '../api/app.ts'
+import { webhookReader } from '../api/clerk/webhook.ts'
 import { clerkFrom, type ClerkOptions } from '../api/clerk/identify.ts'
 import { logoutLog } from '../api/logout-log.ts'
 import { openMetrics } from '../api/metrics.ts'
 import { readersOf, type ReaderKey } from '../api/readers.ts'
+import { namedMix, sessionSource } from '../api/views.ts'
+import { followOnce, openViews } from '../session-ends/follow.ts'
+import { ViewsReader } from '../session-ends/views-reader.ts'
+import { viewsPathOf } from '../session-ends/views-schema.ts'
 import type { Entry } from '../trail/entry.ts'
 import type { TrailStore } from '../trail/store.ts'
+import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
 import { openSqliteStore } from '../trail/stores/sqlite.ts'
 import { Trail } from '../trail/trail.ts'
 import { testClerk, TOKEN_TIME, type TestClerk } from './clerk-instance.ts'
@@ -38,6 +44,7 @@ export interface TestAppOptions {
   readerKeys?: ReaderKey[]
   notReady?: () => Promise<string | null>
   developmentToken?: () => Promise<string>
+  webhookSecrets?: string[]
 }
 
 export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp> {
@@ -58,6 +65,11 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     metricsOpen: false,
     ...options.settings,
   }
+  const path = join(folder, 'trail.db')
+  const reader = openSqliteReader(path)
+  const views = await openViews(viewsPathOf(path), reader)
+  const records = new ViewsReader(viewsPathOf(path))
+  const source = sessionSource(records, reader, now)
   const lines: string[] = []
   const errors: Error[] = []
   const app = createApp({
@@ -73,7 +85,24 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     onError: (error) => errors.push(error),
     notReady: options.notReady ?? (async () => null),
     readerOf: readersOf(options.readerKeys ?? []),
-    metrics: openMetrics({ pendingReports: () => trail.pending, droppedLines: () => 0 }),
+    readWebhook: options.webhookSecrets
+      ? webhookReader({ secrets: options.webhookSecrets, ipPolicy: settings.addresses.policy })
+      : null,
+    sessions: {
+      ...source,
+      find: async (id) => {
+        while ((await followOnce(views, reader)) > 0) continue
+        return source.find(id)
+      },
+    },
+    metrics: openMetrics({
+      pendingReports: () => trail.pending,
+      droppedLines: () => 0,
+      recordsLag: () => 0,
+      figures: () => records.figures(now()),
+      webhookMix: namedMix,
+      webhookSilenceMs: null,
+    }),
     now,
     settings,
     developmentToken: options.developmentToken,
@@ -94,6 +123,9 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     [Symbol.asyncDispose]: async () => {
       await trail.close()
       await store.close()
+      views.close()
+      records.close()
+      reader.close()
       rmSync(folder, { recursive: true })
     },
   }

@@ -104,6 +104,15 @@ const probes: Record<string, string> = {
     import '../cli/start.ts' // ✗ no-restricted-imports: points the wrong way
     import '../clerk-stand-in/world.ts' // ✗ no-restricted-imports: tests, the bench and the demo
   `,
+  'api/views-worker.ts': `
+    import './problem.ts'
+    import '../session-ends/follow.ts'
+    import '../trail/stores/sqlite.ts'
+    import 'jose' // ✗ no-restricted-imports: Clerk’s SDK and code for tokens
+    import 'node:sqlite' // ✗ no-restricted-imports: SQL stays behind the store
+    import '../cli/start.ts' // ✗ no-restricted-imports: points the wrong way
+    import '../clerk-stand-in/world.ts' // ✗ no-restricted-imports: tests, the bench and the demo
+  `,
   'api/routes/probe.ts': `
     import 'hono'
     import '../problem.ts'

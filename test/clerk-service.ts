@@ -105,11 +105,13 @@ export async function until(isSo: () => boolean | Promise<boolean>): Promise<voi
   while (!(await isSo())) await sleep(100)
 }
 
-/** The sessions that a reader finds in the trail, in their order. */
+/** The sessions whose logout a reader finds in the trail, in their order. */
 export function sessionsIn(trail: string): string[] {
   const db = new DatabaseSync(trail, { readOnly: true })
   try {
-    const rows = db.prepare('SELECT session_id FROM entries ORDER BY "index"').all()
+    const rows = db
+      .prepare(`SELECT session_id FROM entries WHERE kind = 'logout.requested' ORDER BY "index"`)
+      .all()
     return rows.map((row) => String(row['session_id']))
   } finally {
     db.close()

@@ -1,7 +1,7 @@
 /** What the service does while its disk takes no writes, and afterwards; `trail.db` itself stays whole. */
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { appendFileSync, chmodSync, chownSync, mkdirSync, rmSync } from 'node:fs'
+import { existsSync, appendFileSync, chmodSync, chownSync, mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it, type TestContext } from 'node:test'
 import {
@@ -135,52 +135,53 @@ describe('the service of an ordinary user whose files become read-only', { skip:
     })
   }
 
-  for (const auditRequired of ['off', 'on'] as const) {
-    const answer = unrecorded[auditRequired]
-
-    it(`answers ${answer.status} with AUDIT_REQUIRED=${auditRequired} when the file is opened again, until it takes writes`, async () => {
-      const folder = folderOf(USER)
-      const thread = mortalThread(folder)
-      const env = { ...thread.env, AUDIT_REQUIRED: auditRequired }
-      await using service = await startClerkService({ folder, user: USER, env })
-      const [before, meanwhile, after] = [signIn(), signIn(), signIn()]
-      assert.deepEqual(await service.logout(before), durable)
-
-      chmodSync(service.trail, 0o400)
-      await thread.end()
-      await service.line(/"msg":"the writing thread died and is started again"/)
-      assert.deepEqual(await service.logout(meanwhile), answer)
-      await service.logLine(meanwhile, 'logged')
-      assert.match(
-        (await service.notReady()) ?? 'ready',
-        /^trail: .*cannot be written: no permission to write to .*\/data\/trail\.db\.$/,
-      )
-      await service.line(/"code":"trail-unwritable".*"msg":"logouts cannot be recorded/)
-
-      // SQLite made the files beside it anew, with the mode that the trail had then.
-      for (const end of ['', '-wal', '-shm']) chmodSync(`${service.trail}${end}`, 0o600)
-      assert.equal(await service.notReady(), null)
-      assert.deepEqual(await service.logout(after), durable)
-      assert.deepEqual(await service.logout(meanwhile), durable)
-      assert.deepEqual(await service.logout(before), duplicate)
-      assert.deepEqual(
-        sessionsIn(service.trail),
-        [before, after, meanwhile].map(({ session }) => session),
-      )
-    })
-  }
-
-  it('names the file that is still read-only when the trail itself takes writes again', async () => {
+  it('goes on recording when its writing thread is started again meanwhile: the process has the file open', async () => {
     const folder = folderOf(USER)
     const thread = mortalThread(folder)
     await using service = await startClerkService({ folder, user: USER, env: thread.env })
+    const people = [signIn(), signIn()]
+    const [before, meanwhile] = people
+    assert.ok(before && meanwhile)
+    assert.deepEqual(await service.logout(before), durable)
+
     chmodSync(service.trail, 0o400)
     await thread.end()
-    assert.notEqual(await service.notReady(), null)
+    await service.line(/"msg":"the writing thread died and is started again"/)
 
-    chmodSync(service.trail, 0o600)
+    assert.deepEqual(await service.logout(meanwhile), durable)
+    assert.deepEqual(await service.logout(before), duplicate)
+    assert.equal(await service.notReady(), null)
+    assert.deepEqual(
+      sessionsIn(service.trail),
+      people.map(({ session }) => session),
+    )
+  })
 
-    assert.match((await service.notReady()) ?? 'ready', /no permission to write to .*trail\.db-(wal|shm)\.$/)
+  it('does not start again until the file takes writes, says which it is, and has lost nothing', async () => {
+    const folder = folderOf(USER)
+    const [before, after] = [signIn(), signIn()]
+    const first = await startClerkService({ folder, user: USER })
+    assert.deepEqual(await first.logout(before), durable)
+    first.process.kill('SIGTERM')
+    assert.equal(await first.ended, 0)
+    chmodSync(first.trail, 0o400)
+
+    await assert.rejects(
+      startClerkService({ folder, user: USER }),
+      /DATABASE_URL: .*cannot be written: no permission to write to .*trail\.db\. \(trail-unwritable\)/,
+    )
+
+    // SQLite made the files beside it anew, with the mode that the trail had then.
+    for (const path of ['', '-wal', '-shm'].map((end) => first.trail + end)) {
+      if (existsSync(path)) chmodSync(path, 0o600)
+    }
+    await using second = await startClerkService({ folder, user: USER })
+    assert.deepEqual(await second.logout(after), durable)
+    assert.deepEqual(await second.logout(before), duplicate)
+    assert.deepEqual(
+      sessionsIn(second.trail),
+      [before, after].map(({ session }) => session),
+    )
   })
 })
 

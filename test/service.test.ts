@@ -14,6 +14,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
 import { testClerk } from './clerk-instance.ts'
+import { until } from './clerk-service.ts'
 import { finished, runCli, startService, temporaryFolder, type RunningService } from './service.ts'
 
 async function devToken({ url }: RunningService): Promise<string> {
@@ -98,6 +99,25 @@ describe('the service, started with nothing set', () => {
       /^\{"event":"user_logout","timestamp":"[^"]+Z","record":"durable","user_id":"user_development"/,
     )
     assert.equal(entriesIn(service.folder), 1)
+  })
+
+  it('prints a ready curl with a key for this run, which reads how a session ended', async () => {
+    await using service = await startService()
+    await recordOf(service, await devToken(service))
+    const curl = await service.line(/curl -s .*\/v1\/sessions\//)
+    const key = /Bearer ([0-9a-f]{48})"/.exec(curl)?.[1] ?? ''
+    const line = await service.line(/"event":"user_logout"/)
+    const { session_id } = JSON.parse(line) as { session_id: string }
+    const read = async (bearer: string) => {
+      const headers = { Authorization: `Bearer ${bearer}` }
+      return fetch(`${service.url}/v1/sessions/${session_id}`, { headers })
+    }
+
+    await until(async () => (await read(key)).status === 200)
+    const { sentence } = (await (await read(key)).json()) as { sentence: string }
+
+    assert.equal(sentence, 'The user asked to log out; Clerk has not confirmed it yet.')
+    assert.equal((await read('0'.repeat(48))).status, 401)
   })
 
   it('keeps its files for its own user', async () => {

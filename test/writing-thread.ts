@@ -10,12 +10,12 @@ export interface MortalThread {
   end: () => Promise<void>
 }
 
-/** What Node loads into each thread before its own code: the writing thread is the one that is not the main one. */
+/** What Node loads into each thread before its own code: the writing thread is the one that is given an issuer. */
 const DIES_WHEN_TOLD = `
   import { existsSync, rmSync } from 'node:fs'
-  import { isMainThread } from 'node:worker_threads'
+  import { isMainThread, workerData } from 'node:worker_threads'
   const order = new URL('end-of-thread', import.meta.url)
-  if (!isMainThread) setInterval(() => {
+  if (!isMainThread && workerData?.issuer) setInterval(() => {
     if (!existsSync(order)) return
     rmSync(order)
     throw new Error('the thread was told to die')

@@ -113,6 +113,12 @@ export const columns = [
   'session_abandon_at',
 ] as const satisfies readonly (keyof Entry)[]
 
+/** What an id may look like, of Clerk's or of ours. */
+export const ID = /^[A-Za-z0-9_-]{1,128}$/
+
+/** Longer user agents are cut, so that a row stays small. */
+export const USER_AGENT_CHARACTERS = 1024
+
 /** What a source tells us, before it is durable. Facts that it does not state are left out. */
 export interface Report extends Partial<Facts> {
   kind: Kind
@@ -149,5 +155,31 @@ export function logoutRequested(occurredAt: number, facts: LogoutFacts): Report 
     naturalKey: facts.session_id + NUL + facts.token_iat,
     keyedAt: facts.token_iat * 1000,
     ...facts,
+  }
+}
+
+/** Clerk told us by a webhook. One entry for a `svix-id`, which stays the same over all attempts. */
+export function toldByWebhook(
+  svixId: string,
+  told: Partial<Facts> & { kind: Kind; occurred_at: number },
+): Report {
+  return { ...told, source: 'webhook', naturalKey: svixId, keyedAt: told.occurred_at }
+}
+
+const HOUR_MS = 3_600_000
+
+/** Clerk answered when the sweep asked. One entry for an end; one an hour while the session is still active. */
+export function answeredToSweep(
+  askedAt: number,
+  answer: Partial<Facts> & { kind: Kind; session_id: SessionId },
+): Report {
+  const hour = answer.kind === 'session.still-active' ? Math.floor(askedAt / HOUR_MS) * HOUR_MS : null
+  return {
+    ...answer,
+    source: 'sweep',
+    occurred_at: askedAt,
+    naturalKey: [answer.session_id, answer.kind, ...(hour === null ? [] : [hour])].join(NUL),
+    // Of an end there is one, whenever it is asked for.
+    keyedAt: hour ?? 0,
   }
 }

@@ -7,10 +7,12 @@ export const trailErrorCodes = [
   'trail-locked',
   'trail-not-a-file',
   'trail-replaced',
+  'trail-rewound',
   'trail-too-new',
   'trail-unavailable',
   'trail-unreadable',
   'trail-unwritable',
+  'views-unusable',
 ] as const
 export type TrailErrorCode = (typeof trailErrorCodes)[number]
 

@@ -42,3 +42,13 @@ export interface TrailStore {
   check(): Promise<void>
   close(): Promise<void>
 }
+
+/** A trail that is read beside the service that writes it. */
+export interface TrailReader {
+  /** As the store's. */
+  read(after: number, limit: number): Promise<Entry[]>
+  /** The entries with these indexes, in their order; what is not there is left out. */
+  at(indexes: readonly number[]): Promise<Entry[]>
+  head(): Promise<TrailHead>
+  close(): void
+}

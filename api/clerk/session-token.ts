@@ -7,7 +7,7 @@
  * @see https://clerk.com/docs/guides/sessions/session-tokens
  */
 import { base64url, type CryptoKey } from 'jose'
-import type { OrgId, SessionId, UserId } from '../../trail/entry.ts'
+import { ID, type OrgId, type SessionId, type UserId } from '../../trail/entry.ts'
 import type { Caller, Refusal, VerifiedCaller } from '../caller.ts'
 import type { KeySource } from './keys.ts'
 import { verifyWithWebCrypto, type Signed, type VerifySignature } from './signature.ts'
@@ -166,8 +166,6 @@ function checkClaims(payload: Json, rules: SessionTokenRules): VerifiedCaller | 
     tokenState,
   }
 }
-
-const ID = /^[A-Za-z0-9_-]{1,128}$/
 
 // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- names the brand at the call
 function id<Id extends string>(value: unknown): Id | null {

@@ -8,13 +8,13 @@
 import { existsSync, realpathSync } from 'node:fs'
 import { extname, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { DatabaseSync } from 'node:sqlite'
 import { Worker } from 'node:worker_threads'
 import type { Entry, Report } from '../entry.ts'
 import { TrailError } from '../error.ts'
-import type { AppendResult, TrailHead, TrailStore } from '../store.ts'
+import type { AppendResult, TrailHead, TrailReader, TrailStore } from '../store.ts'
 import { holdLock } from './sqlite-lock.ts'
-import { fileIdentity, openForReading, withErrorsNamed, type KnownTrail } from './sqlite-schema.ts'
+import { openSqliteReader } from './sqlite-reader.ts'
+import { fileIdentity, type KnownTrail } from './sqlite-schema.ts'
 import type { Opened, WriterReply, WriterRequest } from './sqlite-worker.ts'
 import type { WriterOptions, WriterSettings } from './sqlite-writer.ts'
 
@@ -72,7 +72,7 @@ class SqliteStore implements TrailStore {
   readonly #lock: Disposable
   #thread: Promise<Thread>
   #known: KnownTrail | null = null
-  #reading: DatabaseSync | null = null
+  #reader: TrailReader | null = null
   readonly #closing = new AbortController()
 
   constructor(options: SqliteStoreOptions, lock: Disposable) {
@@ -87,13 +87,8 @@ class SqliteStore implements TrailStore {
 
   async read(after: number, limit: number): Promise<Entry[]> {
     if (this.#closed) throw closed()
-    const { path } = this.#options
-    const reading = (this.#reading ??= openForReading(path))
-    const rows = withErrorsNamed(path, 'read', () =>
-      reading.prepare('SELECT * FROM entries WHERE "index" > ? ORDER BY "index" LIMIT ?').all(after, limit),
-    )
-    // Copied: SQLite's rows have no prototype, which comparisons and spreads elsewhere trip over.
-    return rows.map((row) => ({ ...row }) as unknown as Entry)
+    this.#reader ??= openSqliteReader(this.#options.path)
+    return this.#reader.read(after, limit)
   }
 
   async head(): Promise<TrailHead> {
@@ -113,7 +108,7 @@ class SqliteStore implements TrailStore {
       await Promise.allSettled([this.#send(started.value, { do: 'close' })])
       await started.value.worker.terminate()
     }
-    this.#reading?.close()
+    this.#reader?.close()
     this.#lock[Symbol.dispose]()
   }
 

@@ -1,0 +1,135 @@
+/** The session records beside the service: a thread keeps them up to date, and this process reads them. */
+import { extname } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import { webhookBits } from '../session-ends/facts.ts'
+import { ViewsReader, type Figures } from '../session-ends/views-reader.ts'
+import { viewsPathOf } from '../session-ends/views-schema.ts'
+import { TrailError } from '../trail/error.ts'
+import type { TrailReader } from '../trail/store.ts'
+import type { SessionSource } from './routes/sessions.ts'
+import type { ViewsMessage, ViewsWorkerData } from './views-worker.ts'
+
+export interface SessionViews {
+  reader: ViewsReader
+  /** Entries of the trail that are not in the records yet. */
+  behind: () => number
+  /** A second old, or older when the history is long; null before the first. */
+  figures: () => Figures | null
+  close: () => Promise<void>
+}
+
+/** What the routes read: the record from the views, its entries from the trail. */
+export function sessionSource(reader: ViewsReader, trail: TrailReader, now: () => number): SessionSource {
+  return {
+    find: async (sessionId) => {
+      const found = reader.session(sessionId, now())
+      return found && { record: found.record, entries: await trail.at(found.indexes) }
+    },
+    position: () => {
+      const at = reader.position()
+      return at && at.nextIndex > 0 ? `${at.epoch}/${at.nextIndex - 1}` : null
+    },
+  }
+}
+
+/** For the metrics: Clerk's words, joined; `none` when Clerk sent no webhook. */
+export function namedMix({ webhookMix }: Figures): { events: string; sessions: number }[] {
+  return webhookMix.map(({ webhook_ends, sessions }) => {
+    const events = Object.entries(webhookBits).flatMap(([kind, bit]) => (webhook_ends & bit ? kind : []))
+    return { events: events.join('+') || 'none', sessions }
+  })
+}
+
+export interface ViewsOptions {
+  trailPath: string
+  /** The thread ended, and is started again: records stand still meanwhile. */
+  onRestart: (cause: unknown) => void
+  /** New figures came. */
+  onFigures: (figures: Figures) => void
+}
+
+const RESTART_AFTER_MS = 1000
+
+/** @throws {TrailError} `trail-rewound` when the trail is not the one that the records were made from. */
+export async function startViews({ trailPath, onRestart, onFigures }: ViewsOptions): Promise<SessionViews> {
+  const viewsPath = viewsPathOf(trailPath)
+  const reader = new ViewsReader(viewsPath)
+  let behind = 0
+  let figures: Figures | null = null
+  let closing = false
+  let restarting: NodeJS.Timeout | undefined
+
+  async function start(): Promise<Worker> {
+    const worker = startThread({ trailPath, viewsPath })
+    const { promise: opened, resolve, reject } = Promise.withResolvers<Worker>()
+    let isOpen = false
+    let cause: unknown = new TrailError('trail-unavailable', 'The thread of the session records ended.')
+    worker.on('error', (error) => (cause = error))
+    worker.on('message', (message: ViewsMessage) => {
+      if ('opened' in message && !message.opened) {
+        cause = new TrailError(message.code, message.message)
+        return
+      }
+      if ('figures' in message) {
+        figures = message.figures
+        onFigures(figures)
+        return
+      }
+      behind = message.behind
+      isOpen = true
+      resolve(worker)
+    })
+    worker.once('exit', () => {
+      // Whoever started it hears of it when it did not even open.
+      if (!isOpen) reject(cause)
+      else if (!closing) again(cause)
+    })
+    return opened
+  }
+
+  function again(cause: unknown): void {
+    if (closing) return
+    onRestart(cause)
+    restarting = setTimeout(() => {
+      thread = start()
+      thread.catch(again)
+    }, RESTART_AFTER_MS)
+  }
+
+  let thread = start()
+  await thread
+  return {
+    reader,
+    behind: () => behind,
+    figures: () => figures,
+    close: async () => {
+      closing = true
+      clearTimeout(restarting)
+      // First: only who can write takes the write-ahead log into the file.
+      reader.close()
+      const [worker] = await Promise.allSettled([thread])
+      if (worker.status === 'fulfilled') await ended(worker.value)
+    },
+  }
+}
+
+function startThread(workerData: ViewsWorkerData): Worker {
+  // The same code runs as TypeScript in the repository and as JavaScript in the package.
+  return new Worker(new URL(`./views-worker${extname(import.meta.url)}`, import.meta.url), {
+    workerData,
+    // What it reads is garbage a moment later: more room for it is only more memory.
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+  })
+}
+
+const YOUNG_MB = 16
+
+/** Its number is gone when it is. */
+const GONE = -1
+
+async function ended(worker: Worker): Promise<void> {
+  if (worker.threadId === GONE) return
+  const exit = new Promise((resolve) => worker.once('exit', resolve))
+  worker.postMessage('close')
+  await exit
+}

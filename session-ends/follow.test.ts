@@ -1,0 +1,257 @@
+import assert from 'node:assert/strict'
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { describe, it } from 'node:test'
+import { history } from '../examples/demo/history.ts'
+import { temporaryFolder } from '../test/service.ts'
+import { toldByWebhook, type Report } from '../trail/entry.ts'
+import { TrailError } from '../trail/error.ts'
+import type { TrailReader } from '../trail/store.ts'
+import { openSqliteReader, raiseEpoch } from '../trail/stores/sqlite-reader.ts'
+import { openSqliteStore } from '../trail/stores/sqlite.ts'
+import { followOnce, openViews, rebuildViews } from './follow.ts'
+import { ViewsReader } from './views-reader.ts'
+import { viewsPathOf } from './views-schema.ts'
+
+const UNTIL = Date.UTC(2026, 10, 20, 12)
+const reports = history({ until: UNTIL, days: 30, sessionsADay: 30 })
+const issuer = 'https://follow.clerk.accounts.dev'
+const HOUR_MS = 3_600_000
+
+/** A trail with these reports, in this folder. */
+async function trailWith(given: readonly Report[], folder = temporaryFolder()) {
+  const path = join(folder, 'trail.db')
+  const store = await openSqliteStore({ path, issuer })
+  for (let at = 0; at < given.length; at += 400) await store.append(given.slice(at, at + 400), UNTIL)
+  await store.close()
+  return { path, viewsPath: viewsPathOf(path), reader: openSqliteReader(path) }
+}
+
+async function followAll(viewsPath: string, trail: TrailReader): Promise<void> {
+  const views = await openViews(viewsPath, trail)
+  while ((await followOnce(views, trail)) > 0) continue
+  views.close()
+}
+
+/** Every row of every table, but for where the trail came from. */
+function dump(viewsPath: string): unknown {
+  const db = new DatabaseSync(viewsPath, { readOnly: true })
+  const tables = ['sessions', 'session_entries', 'user_ends', 'webhook_mix', 'position']
+  const rows = tables.map((table) => db.prepare(`SELECT * FROM ${table} ORDER BY 1, 2`).all())
+  db.close()
+  return rows
+}
+
+function isCoded(code: string) {
+  return (error: unknown) => error instanceof TrailError && error.code === code
+}
+
+describe('the session records', () => {
+  it('are the same however often the reader is stopped', async () => {
+    const { viewsPath, reader } = await trailWith(reports)
+    await followAll(viewsPath, reader)
+    const once = dump(viewsPath)
+
+    rmSync(viewsPath)
+    for (let done = 1; done > 0;) {
+      const views = await openViews(viewsPath, reader)
+      done = await followOnce(views, reader)
+      views.close()
+    }
+
+    assert.deepEqual(dump(viewsPath), once)
+    reader.close()
+  })
+
+  it('are the same when they are made anew, with progress', async () => {
+    const { viewsPath, reader } = await trailWith(reports)
+    await followAll(viewsPath, reader)
+    const before = dump(viewsPath)
+    const progress: number[] = []
+
+    const entries = await rebuildViews({
+      path: viewsPath,
+      trail: reader,
+      onProgress: (done) => progress.push(done),
+    })
+
+    assert.deepEqual(dump(viewsPath), before)
+    assert.equal(entries, reports.length)
+    assert.equal(progress.at(-1), reports.length)
+    assert.ok(!existsSync(`${viewsPath}.next`))
+    reader.close()
+  })
+
+  it('go on where they were when the trail has grown', async () => {
+    const folder = temporaryFolder()
+    const first = await trailWith(reports.slice(0, 700), folder)
+    await followAll(first.viewsPath, first.reader)
+    first.reader.close()
+    const { viewsPath, reader } = await trailWith(reports, folder)
+    await followAll(viewsPath, reader)
+    const grown = dump(viewsPath)
+    await rebuildViews({ path: viewsPath, trail: reader })
+    assert.deepEqual(dump(viewsPath), grown)
+    reader.close()
+  })
+
+  it('refuse a trail that was restored from a backup, until that is accepted', async () => {
+    const folder = temporaryFolder()
+    const { path, viewsPath, reader } = await trailWith(reports.slice(0, 900), folder)
+    await followAll(viewsPath, reader)
+    reader.close()
+    const db = new DatabaseSync(path)
+    db.exec('DELETE FROM entries WHERE "index" >= 800; UPDATE trail SET next_index = 800')
+    db.close()
+
+    const shorter = openSqliteReader(path)
+    await assert.rejects(openViews(viewsPath, shorter), isCoded('trail-rewound'))
+    shorter.close()
+
+    const { reader: regrown } = await trailWith(
+      reports.slice(800).map((report) => ({ ...report, naturalKey: `${report.naturalKey} again` })),
+      folder,
+    )
+    const changed = new DatabaseSync(path)
+    changed.exec('UPDATE entries SET recorded_at = recorded_at + 1 WHERE "index" = 899')
+    changed.close()
+    await assert.rejects(openViews(viewsPath, regrown), isCoded('trail-rewound'))
+
+    raiseEpoch(path)
+    await rebuildViews({ path: viewsPath, trail: regrown })
+    const views = await openViews(viewsPath, regrown)
+    assert.equal(views.position.epoch, 1)
+    views.close()
+    regrown.close()
+  })
+
+  it('refuse another trail, and a file of another program', async () => {
+    const one = await trailWith(reports.slice(0, 10))
+    const other = await trailWith(reports.slice(0, 10))
+    await followAll(one.viewsPath, one.reader)
+    await assert.rejects(openViews(one.viewsPath, other.reader), isCoded('trail-rewound'))
+
+    writeFileSync(other.viewsPath, 'this is no database, and long enough to be seen as none '.repeat(100))
+    await assert.rejects(openViews(other.viewsPath, other.reader), isCoded('views-unusable'))
+    rmSync(other.viewsPath)
+    const foreign = new DatabaseSync(other.viewsPath)
+    foreign.exec('CREATE TABLE recipes (name TEXT)')
+    foreign.close()
+    await assert.rejects(openViews(other.viewsPath, other.reader), isCoded('views-unusable'))
+    for (const { reader } of [one, other]) reader.close()
+  })
+})
+
+describe('what is read of them', () => {
+  it('is how complete they are: each session that must be over, with an end or as a gap', async () => {
+    const { viewsPath, reader } = await trailWith(reports)
+    await followAll(viewsPath, reader)
+    using records = closing(new ViewsReader(viewsPath))
+    const over = reports.filter(
+      ({ kind, session_expire_at: at }) => kind === 'session.created' && at && at < UNTIL - 60_000,
+    )
+    const ended = new Set(
+      reports.flatMap(({ kind, session_id }) => (/removed|revoked|expired/.test(kind) ? session_id : [])),
+    )
+    const gaps = over.filter(({ session_id }) => session_id && !ended.has(session_id))
+
+    assert.deepEqual(records.coverage(UNTIL), {
+      sessions: over.length,
+      ended: over.length - gaps.length,
+    })
+    assert.deepEqual(
+      new Set(records.gaps(UNTIL, 1000).map(({ session_id }) => session_id)),
+      new Set(gaps.map(({ session_id }) => session_id)),
+    )
+    assert.ok(gaps.length > 0)
+    reader.close()
+  })
+
+  it('knows since when logouts come in without a webhook', async () => {
+    const path = join(temporaryFolder(), 'trail.db')
+    const store = await openSqliteStore({ path, issuer })
+    const reader = openSqliteReader(path)
+    const views = await openViews(viewsPathOf(path), reader)
+    const after = async (at: number, ...reports: Report[]) => {
+      await store.append(reports, at)
+      await followOnce(views, reader)
+      return views.position.silentSince
+    }
+    const logout = (iat: number): Report => ({
+      kind: 'logout.requested',
+      source: 'api',
+      occurred_at: iat,
+      naturalKey: `logout ${iat}`,
+      keyedAt: iat,
+    })
+    const webhook = (id: string) => toldByWebhook(id, { kind: 'session.created', occurred_at: UNTIL })
+    assert.equal(await after(1000, webhook('msg_1')), null)
+    assert.equal(await after(2000, logout(1)), 2000)
+    assert.equal(await after(3000, logout(2)), 2000)
+    assert.equal(await after(4000, webhook('msg_2')), null)
+    assert.equal(await after(5000, webhook('msg_3'), logout(3)), 5000)
+    views.close()
+    reader.close()
+    await store.close()
+  })
+
+  it('is what Clerk is to be asked for: what must be over, and logouts that are not confirmed', async () => {
+    const { viewsPath, reader } = await trailWith(reports)
+    await followAll(viewsPath, reader)
+    using records = closing(new ViewsReader(viewsPath))
+    const due = records.due(UNTIL, 10_000)
+    for (const { session_id, because } of due) {
+      const record = records.session(session_id, UNTIL)?.record
+      assert.notEqual(record?.state, 'ended')
+      if (because === 'unconfirmed') assert.ok(record?.unconfirmed)
+    }
+    assert.deepEqual(new Set(due.map(({ because }) => because)), new Set(['over', 'unconfirmed']))
+    assert.equal(new Set(due.map(({ session_id }) => session_id)).size, due.length)
+    assert.equal(records.due(UNTIL, 3).length, 3)
+    reader.close()
+  })
+
+  it('is the mix of webhooks that Clerk sent for what was asked, and what is unconfirmed', async () => {
+    const { viewsPath, reader } = await trailWith(reports)
+    await followAll(viewsPath, reader)
+    using records = closing(new ViewsReader(viewsPath))
+    const asked = new Set(
+      reports.flatMap(({ kind, session_id }) =>
+        kind === 'logout.requested' && session_id ? session_id : [],
+      ),
+    )
+    const mix = records.webhookMix()
+    assert.equal(
+      mix.reduce((sum, { sessions }) => sum + sessions, 0),
+      asked.size,
+    )
+    const unconfirmed = [...asked].filter((id) => records.session(id, UNTIL + HOUR_MS)?.record.unconfirmed)
+    assert.equal(records.unconfirmed(UNTIL + HOUR_MS), unconfirmed.length)
+    reader.close()
+  })
+
+  it('is nothing while there are none', () => {
+    using records = closing(new ViewsReader(join(temporaryFolder(), 'views.db')))
+    assert.equal(records.position(), null)
+    assert.equal(records.session('sess_1', UNTIL), null)
+    assert.deepEqual(records.due(UNTIL, 10), [])
+    assert.deepEqual(records.coverage(UNTIL), { sessions: 0, ended: 0 })
+  })
+})
+
+function closing(reader: ViewsReader): ViewsReader & Disposable {
+  return Object.assign(reader, { [Symbol.dispose]: () => reader.close() })
+}
+
+it('the records stand beside the trail, under a name of their own', () => {
+  for (const [trail, views] of [
+    ['data/trail.db', 'data/views.db'],
+    ['data/dev-trail.db', 'data/dev-views.db'],
+    ['/srv/eu.db', '/srv/eu-views.db'],
+    ['portrail.db', 'portrail-views.db'],
+    ['trail', 'trail-views.db'],
+  ] as const) {
+    assert.equal(viewsPathOf(trail), views)
+  }
+})

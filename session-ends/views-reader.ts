@@ -1,0 +1,166 @@
+/** Reads the views, beside the thread that writes them. */
+import { existsSync } from 'node:fs'
+import type { DatabaseSync } from 'node:sqlite'
+import type { SessionId, UserId } from '../trail/entry.ts'
+import type { SessionFacts } from './facts.ts'
+import { CONFIRM_WITHIN_MS, recordOf, type SessionRecord, type UserEnd } from './record.ts'
+import { openForReading, positionOf, type Position } from './views-schema.ts'
+
+export interface FoundSession {
+  record: SessionRecord
+  /** Of its entries and of its account's end, in their order. At most `ENTRIES_LIMIT`. */
+  indexes: number[]
+}
+
+export interface DueSession {
+  session_id: SessionId
+  user_id: UserId | null
+  /** The sweep asks because the session must be over, or because a logout of it is not confirmed. */
+  because: 'over' | 'unconfirmed'
+}
+
+export interface Coverage {
+  /** Sessions that were seen to begin, and that must be over by now. */
+  sessions: number
+  /** Of those, how many have an end. */
+  ended: number
+}
+
+export interface Gap {
+  session_id: SessionId
+  user_id: UserId | null
+  /** ms since 1970: when it must have been over. */
+  over_by: number
+}
+
+/** Sums of `webhookBits`, and for how many requested logouts Clerk sent just these. */
+export interface WebhookMix {
+  webhook_ends: number
+  sessions: number
+}
+
+/** How complete the records are. */
+export interface Figures {
+  coverage: Coverage
+  unconfirmed: number
+  webhookMix: WebhookMix[]
+  /** See `Position`. */
+  silentSince: number | null
+}
+
+export const ENTRIES_LIMIT = 1000
+
+/** How long Clerk has to say by itself that a session is over. */
+const GRACE_MS = 60_000
+/** A session that outlives what Clerk said is asked for again after this. */
+const ASK_AGAIN_MS = 3_600_000
+
+export class ViewsReader {
+  readonly #path: string
+  #db: DatabaseSync | null = null
+
+  constructor(path: string) {
+    this.#path = path
+  }
+
+  /** Null: there are no views yet. */
+  position(): Position | null {
+    const db = this.#open()
+    return db && positionOf(db)
+  }
+
+  session(id: string, now: number): FoundSession | null {
+    const db = this.#open()
+    const row = db?.prepare('SELECT * FROM sessions WHERE session_id = ?').get(id)
+    if (!db || !row) return null
+    const facts = row as unknown as SessionFacts & { id: number }
+    const ends = db
+      .prepare('SELECT kind, occurred_at, "index" FROM user_ends WHERE user_id = ? ORDER BY "index"')
+      .all(facts.user_id) as unknown as (UserEnd & { index: number })[]
+    const own = db
+      .prepare('SELECT "index" FROM session_entries WHERE session = ? ORDER BY "index" LIMIT ?')
+      .all(facts.id, ENTRIES_LIMIT)
+    const indexes = [...own.map((entry) => Number(entry['index'])), ...ends.map(({ index }) => index)]
+    return {
+      record: recordOf(facts, ends, now),
+      indexes: indexes.toSorted((a, b) => a - b).slice(0, ENTRIES_LIMIT),
+    }
+  }
+
+  /** What Clerk should be asked for, the longest due first. */
+  due(now: number, limit: number): DueSession[] {
+    const rows = this.#open()
+      ?.prepare(
+        `SELECT session_id, user_id, 'over' AS because FROM sessions
+         WHERE over_by < $over AND state <> 'ended' AND coalesce(still_active_at, 0) < $again
+         UNION ALL
+         SELECT session_id, user_id, 'unconfirmed' FROM sessions
+         WHERE state = 'requested' AND last_requested_at < $unconfirmed
+           AND coalesce(still_active_at, 0) < last_requested_at
+           AND (over_by IS NULL OR over_by >= $over)
+         LIMIT $limit`,
+      )
+      .all({
+        $over: now - GRACE_MS,
+        $again: now - ASK_AGAIN_MS,
+        $unconfirmed: now - CONFIRM_WITHIN_MS,
+        $limit: limit,
+      })
+    return (rows ?? []) as unknown as DueSession[]
+  }
+
+  /** Of the sessions that had to be over by then. */
+  coverage(now: number): Coverage {
+    const row = this.#open()
+      ?.prepare(
+        `SELECT count(*) AS sessions, coalesce(sum(state = 'ended'), 0) AS ended FROM sessions
+         WHERE over_by < ? AND begun = 1`,
+      )
+      .get(now - GRACE_MS)
+    return { sessions: Number(row?.['sessions'] ?? 0), ended: Number(row?.['ended'] ?? 0) }
+  }
+
+  /** The longest over first. */
+  gaps(now: number, limit: number): Gap[] {
+    const rows = this.#open()
+      ?.prepare(
+        `SELECT session_id, user_id, over_by FROM sessions
+         WHERE over_by < ? AND begun = 1 AND state <> 'ended' ORDER BY over_by LIMIT ?`,
+      )
+      .all(now - GRACE_MS, limit)
+    return (rows ?? []) as unknown as Gap[]
+  }
+
+  /** All of it. Reads every session that is over: not for the thread that answers requests. */
+  figures(now: number): Figures {
+    return {
+      coverage: this.coverage(now),
+      unconfirmed: this.unconfirmed(now),
+      webhookMix: this.webhookMix(),
+      silentSince: this.position()?.silentSince ?? null,
+    }
+  }
+
+  /** Logouts that were asked for over 10 minutes ago, and that Clerk has not confirmed. */
+  unconfirmed(now: number): number {
+    const row = this.#open()
+      ?.prepare("SELECT count(*) AS sessions FROM sessions WHERE state = 'requested' AND requested_at < ?")
+      .get(now - CONFIRM_WITHIN_MS)
+    return Number(row?.['sessions'] ?? 0)
+  }
+
+  webhookMix(): WebhookMix[] {
+    const rows = this.#open()?.prepare('SELECT * FROM webhook_mix WHERE sessions > 0').all()
+    return (rows ?? []) as unknown as WebhookMix[]
+  }
+
+  close(): void {
+    this.#db?.close()
+    this.#db = null
+  }
+
+  #open(): DatabaseSync | null {
+    if (!this.#db && existsSync(this.#path)) this.#db = openForReading(this.#path)
+    return this.#db
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * The file `views.db`: what the readers make of the trail. All of it can be made again, so it is synced less strictly than the
+ * trail: after a loss of power it is an earlier state of itself, and goes on from there.
+ */
+import { createHash } from 'node:crypto'
+import { basename, dirname, join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import type { Entry } from '../trail/entry.ts'
+import { messageOf, TrailError } from '../trail/error.ts'
+
+/** Raised when the tables change: then the views are made anew. */
+export const viewsVersion = 2
+
+/** Rows lie in the order in which sessions were first heard of, and not of their random ids: those of now lie together. */
+const TABLES = `
+  CREATE TABLE position (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    version INTEGER NOT NULL,
+    trail_id TEXT NOT NULL,
+    epoch INTEGER NOT NULL,
+    next_index INTEGER NOT NULL,
+    last_hash TEXT NOT NULL,
+    silent_since INTEGER
+  ) STRICT;
+  CREATE TABLE sessions (
+    id INTEGER PRIMARY KEY,
+    session_id TEXT NOT NULL UNIQUE,
+    user_id TEXT, client_id TEXT, actor_id TEXT, org_id TEXT, org_at INTEGER,
+    started_at INTEGER, alive_at INTEGER,
+    requested_at INTEGER, intent TEXT, request_actor_id TEXT, last_requested_at INTEGER,
+    still_active_at INTEGER, expire_at INTEGER, abandon_at INTEGER,
+    end_kind TEXT, end_at INTEGER, end_exact INTEGER, begun INTEGER NOT NULL, webhook_ends INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    over_by INTEGER
+  ) STRICT;
+  CREATE INDEX sessions_of_user ON sessions (user_id);
+  CREATE INDEX sessions_over_by ON sessions (over_by, begun, state) WHERE over_by IS NOT NULL;
+  CREATE INDEX sessions_living ON sessions (over_by) WHERE over_by IS NOT NULL AND state <> 'ended';
+  CREATE INDEX sessions_requested ON sessions (last_requested_at, requested_at) WHERE state = 'requested';
+  CREATE TABLE session_entries (
+    session INTEGER NOT NULL, "index" INTEGER NOT NULL, PRIMARY KEY (session, "index")
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE user_ends (
+    user_id TEXT NOT NULL, "index" INTEGER NOT NULL, kind TEXT NOT NULL, occurred_at INTEGER NOT NULL,
+    PRIMARY KEY (user_id, "index")
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE webhook_mix (webhook_ends INTEGER PRIMARY KEY, sessions INTEGER NOT NULL) STRICT;`
+
+/** How far the readers got, and in which trail. */
+export interface Position {
+  trailId: string
+  epoch: number
+  /** The index of the first entry that is not in the views yet. */
+  nextIndex: number
+  /** Of the entry before that one; empty at 0. */
+  lastHash: string
+  /** When the first logout was recorded after the last webhook: ms since 1970. Null: a webhook came after all logouts. */
+  silentSince: number | null
+}
+
+/** `data/trail.db` → `data/views.db`; of another name, `<name>-views.db`. */
+export function viewsPathOf(trailPath: string): string {
+  const name = basename(trailPath)
+  const views = /(^|[^A-Za-z])trail\.db$/.test(name)
+    ? name.replace(/trail\.db$/, 'views.db')
+    : `${name.replace(/\.db$/, '')}-views.db`
+  return join(dirname(trailPath), views)
+}
+
+/** Opens the views for writing, or begins them. @throws {TrailError} `views-unusable` */
+export function openForWriting(path: string, begin: Position): DatabaseSync {
+  const db = new DatabaseSync(path, { timeout: 5000 })
+  return closedOnError(path, db, () => {
+    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON')
+    if (!isViews(db)) {
+      db.exec('BEGIN IMMEDIATE')
+      db.exec(TABLES)
+      db.prepare('INSERT INTO position VALUES (1, ?, ?, ?, ?, ?, ?)').run(
+        viewsVersion,
+        begin.trailId,
+        begin.epoch,
+        begin.nextIndex,
+        begin.lastHash,
+        begin.silentSince,
+      )
+      db.exec('COMMIT')
+    }
+    return db
+  })
+}
+
+/** Opens views beside the thread that writes them. Null when there are none, or of another version. */
+export function openForReading(path: string): DatabaseSync | null {
+  const db = new DatabaseSync(path, { readOnly: true, timeout: 5000 })
+  return closedOnError(path, db, () => {
+    if (isViews(db) && versionOf(db) === viewsVersion) return db
+    db.close()
+    return null
+  })
+}
+
+function closedOnError<T>(path: string, db: DatabaseSync, run: () => T): T {
+  try {
+    return run()
+  } catch (cause) {
+    db.close()
+    if (cause instanceof TrailError) throw cause
+    const message = `${path} cannot be used (${messageOf(cause)}); it is made from the trail: run logout-trail rebuild.`
+    throw new TrailError('views-unusable', message, { cause })
+  }
+}
+
+/** @throws {Error} when the file is a database of another program. */
+function isViews(db: DatabaseSync): boolean {
+  if (!db.prepare('SELECT 1 FROM sqlite_schema LIMIT 1').get()) return false
+  if (db.prepare("SELECT 1 FROM pragma_table_info('position') WHERE name = 'last_hash'").get()) return true
+  throw new Error('it is a database of another program')
+}
+
+function versionOf(db: DatabaseSync): number {
+  return Number(db.prepare('SELECT version FROM position').get()?.['version'])
+}
+
+export function positionOf(db: DatabaseSync): Position {
+  const row = db.prepare('SELECT * FROM position').get() ?? {}
+  return {
+    trailId: String(row['trail_id']),
+    epoch: Number(row['epoch']),
+    nextIndex: Number(row['next_index']),
+    lastHash: String(row['last_hash']),
+    silentSince: row['silent_since'] === null ? null : Number(row['silent_since']),
+  }
+}
+
+/** Of what is never erased: a restored trail has other entries at this index, or none. */
+export function hashOf({ index, kind, source, occurred_at, recorded_at }: Entry): string {
+  const told = JSON.stringify([index, kind, source, occurred_at, recorded_at])
+  return createHash('sha256').update(told).digest('hex')
+}

@@ -1,0 +1,147 @@
+/** Writes the views: takes entries in their order, and remembers how far it got in the same transaction. */
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
+import type { Entry, UserId } from '../trail/entry.ts'
+import { factsOf, isAboutASession, join, type SessionEntry, type SessionFacts } from './facts.ts'
+import { recordOf, type UserEnd } from './record.ts'
+import { hashOf, positionOf, type Position } from './views-schema.ts'
+
+/** The facts, in the order of the table. */
+const FACTS = [
+  'session_id',
+  'user_id',
+  'client_id',
+  'actor_id',
+  'org_id',
+  'org_at',
+  'started_at',
+  'alive_at',
+  'requested_at',
+  'intent',
+  'request_actor_id',
+  'last_requested_at',
+  'still_active_at',
+  'expire_at',
+  'abandon_at',
+  'end_kind',
+  'end_at',
+  'end_exact',
+  'begun',
+  'webhook_ends',
+] as const satisfies readonly (keyof SessionFacts)[]
+
+const COLUMNS = [...FACTS, 'state', 'over_by']
+
+export class Views {
+  readonly #db: DatabaseSync
+  readonly #find
+  readonly #put
+  readonly #addEntry
+  readonly #addUserEnd
+  readonly #userEnds
+  readonly #ofUser
+  readonly #countMix
+  readonly #setPosition
+  #position: Position
+
+  constructor(db: DatabaseSync) {
+    this.#db = db
+    this.#position = positionOf(db)
+    this.#find = db.prepare('SELECT * FROM sessions WHERE session_id = ?')
+    this.#put = db.prepare(
+      `INSERT INTO sessions (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})
+       ON CONFLICT (session_id) DO UPDATE SET ${COLUMNS.map((name) => `${name} = excluded.${name}`).join(', ')}
+       RETURNING id`,
+    )
+    this.#addEntry = db.prepare('INSERT OR IGNORE INTO session_entries VALUES (?, ?)')
+    this.#addUserEnd = db.prepare('INSERT OR IGNORE INTO user_ends VALUES (?, ?, ?, ?)')
+    this.#userEnds = db.prepare('SELECT kind, occurred_at FROM user_ends WHERE user_id = ?')
+    this.#ofUser = db.prepare('SELECT * FROM sessions WHERE user_id = ?')
+    this.#countMix = db.prepare(
+      'INSERT INTO webhook_mix VALUES (?, ?) ON CONFLICT DO UPDATE SET sessions = sessions + excluded.sessions',
+    )
+    this.#setPosition = db.prepare('UPDATE position SET next_index = ?, last_hash = ?, silent_since = ?')
+  }
+
+  get position(): Position {
+    return this.#position
+  }
+
+  /** The next entries of the trail. What is already in the views is left out. */
+  apply(entries: readonly Entry[]): void {
+    const fresh = entries.filter(({ index }) => index >= this.#position.nextIndex)
+    const last = fresh.at(-1)
+    if (!last) return
+    const position = {
+      ...this.#position,
+      nextIndex: last.index + 1,
+      lastHash: hashOf(last),
+      silentSince: fresh.reduce(silentAfter, this.#position.silentSince),
+    }
+    this.#db.exec('BEGIN IMMEDIATE')
+    try {
+      for (const entry of fresh) {
+        if (isAboutASession(entry)) this.#addSessionEntry(entry)
+        else if (isUserEnd(entry)) this.#endAccount(entry)
+      }
+      this.#setPosition.run(position.nextIndex, position.lastHash, position.silentSince)
+      this.#db.exec('COMMIT')
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
+      throw error
+    }
+    this.#position = position
+  }
+
+  close(): void {
+    this.#db.close()
+  }
+
+  #addSessionEntry(entry: SessionEntry): void {
+    const before = this.#find.get(entry.session_id) as SessionFacts | undefined
+    const facts = factsOf(entry)
+    const id = this.#write(before ? join(before, facts) : facts, before)
+    this.#addEntry.run(id, entry.index)
+  }
+
+  #endAccount({ user_id, index, kind, occurred_at }: Entry & { user_id: UserId }): void {
+    this.#addUserEnd.run(user_id, index, kind, occurred_at)
+    for (const row of this.#ofUser.all(user_id)) {
+      const facts = row as unknown as SessionFacts
+      this.#write(facts, facts)
+    }
+  }
+
+  /** Gives the row. */
+  #write(facts: SessionFacts, before: SessionFacts | undefined): number {
+    const ends = facts.user_id === null ? [] : (this.#userEnds.all(facts.user_id) as unknown as UserEnd[])
+    const { state } = recordOf(facts, ends, 0)
+    const row = this.#put.get(...FACTS.map((name): SQLInputValue => facts[name]), state, overBy(facts))
+    this.#count(before, facts)
+    return Number(row?.['id'])
+  }
+
+  /** Which webhooks Clerk sends for a session that was asked to end: documented nowhere, so it is counted. */
+  #count(before: SessionFacts | undefined, facts: SessionFacts): void {
+    const counted = before && before.requested_at !== null ? before.webhook_ends : null
+    const now = facts.requested_at === null ? null : facts.webhook_ends
+    if (counted === now) return
+    if (counted !== null) this.#countMix.run(counted, -1)
+    if (now !== null) this.#countMix.run(now, 1)
+  }
+}
+
+/** Logouts were asked for, and no webhook came since. */
+function silentAfter(silentSince: number | null, { kind, source, recorded_at }: Entry): number | null {
+  if (source === 'webhook') return null
+  return kind === 'logout.requested' ? (silentSince ?? recorded_at) : silentSince
+}
+
+/** When the session must be over, as far as Clerk said. */
+function overBy({ expire_at, abandon_at }: SessionFacts): number | null {
+  if (expire_at === null || abandon_at === null) return expire_at ?? abandon_at
+  return Math.min(expire_at, abandon_at)
+}
+
+function isUserEnd(entry: Entry): entry is Entry & { user_id: UserId } {
+  return (entry.kind === 'user.deleted' || entry.kind === 'user.banned') && entry.user_id !== null
+}
