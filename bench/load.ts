@@ -18,6 +18,8 @@ export interface LoadOrder {
   tokens: string
   /** Measured; one more second goes before. */
   seconds: number
+  /** Webhooks of Clerk instead of logouts: signed with this secret, each of a session of its own. */
+  webhookSecret?: string | undefined
   /** Each token is sent once at most; when they run out, the figures say nothing. */
   once: boolean
   /** Requests a second, of the open loop. */

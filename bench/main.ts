@@ -9,8 +9,9 @@ import { HELP, readOptions, type BenchOptions } from './options.ts'
 import { progress } from './progress.ts'
 import { tableOf, type Series } from './report.ts'
 import { runRound, type RoundOptions } from './round.ts'
-import { targets, type Target } from './targets.ts'
-import { tokenFiles, type TokenFiles } from './tokens.ts'
+import { recordsTable } from './records.ts'
+import { targets, webhookTargets, type Target } from './targets.ts'
+import { tokenFiles, WEBHOOK_SECRET, type TokenFiles } from './tokens.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const BUILT = join(ROOT, 'bench/.built')
@@ -50,7 +51,8 @@ async function main(): Promise<void> {
 function build(): void {
   const built = spawnSync(process.execPath, ['build.ts'], { cwd: ROOT, encoding: 'utf8' })
   if (built.status !== 0) throw new Error(`npm run build failed:\n${built.stdout}${built.stderr}`)
-  const names = Object.keys(targets).filter((name) => name !== 'rung-2')
+  const all = [...Object.keys(targets), ...webhookTargets.map(({ name }) => name)]
+  const names = all.filter((name) => name !== 'rung-2' && name !== 'webhook-ours')
   buildSync({
     entryPoints: names.map((name) => join(ROOT, `bench/targets/${name}.ts`)),
     outdir: BUILT,
@@ -91,6 +93,16 @@ const scenarios: Record<BenchOptions['scenarios'][number], (bench: Bench) => Pro
     }),
   forged: (bench) =>
     compareWithNaive(bench, { title: 'forged signatures only', tokens: bench.tokens.forged, expected: 0 }),
+  webhooks: (bench) =>
+    measure(bench, {
+      title: 'webhooks of Clerk, each of a session of its own, 64 connections',
+      lines: webhookTargets.map((target) => ({ ...lineOf(target), tokens: bench.tokens.distinct })),
+      generator: 'autocannon',
+      webhookSecret: WEBHOOK_SECRET,
+    }),
+  records: async ({ options }) => {
+    console.log(`\n${await recordsTable(options)}`)
+  },
   large: async (bench) => {
     const { entries } = bench.options
     const { folder, renew } = await largeTrail(join(BUILT, 'large'), entries)
@@ -129,10 +141,14 @@ interface Measured {
   title: string
   lines: Line[]
   generator: Generator
+  webhookSecret?: string
 }
 
 /** Round by round, each line once in each, in another order each time. */
-async function measure({ options, tokens }: Bench, { title, lines, generator }: Measured): Promise<void> {
+async function measure(
+  { options, tokens }: Bench,
+  { title, lines, generator, webhookSecret }: Measured,
+): Promise<void> {
   const series: Series[] = lines.map((line) => ({ title: line.title, rounds: [] }))
   for (let round = 0; round < options.rounds; round += 1) {
     for (let turn = 0; turn < lines.length; turn += 1) {
@@ -145,6 +161,7 @@ async function measure({ options, tokens }: Bench, { title, lines, generator }: 
         seconds: options.seconds,
         once: line.target.verifies === 'tokens' && line.tokens === tokens.distinct,
         rate: STEADY_RATE,
+        webhookSecret,
       }
       const place = { built: BUILT, jwtKey: tokens.jwtKey }
       series[at]?.rounds.push(await runRound(line.target, { generator, order, place, ...line.round() }))

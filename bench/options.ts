@@ -2,7 +2,15 @@
 import { parseArgs } from 'node:util'
 import { targets, type TargetName } from './targets.ts'
 
-export const scenarioNames = ['saturation', 'steady', 'repeats', 'forged', 'large'] as const
+export const scenarioNames = [
+  'saturation',
+  'steady',
+  'repeats',
+  'forged',
+  'webhooks',
+  'records',
+  'large',
+] as const
 export type ScenarioName = (typeof scenarioNames)[number]
 
 export interface BenchOptions {

@@ -12,7 +12,14 @@ export interface Series {
  * target with a fault has that instead of figures.
  */
 export function tableOf(series: readonly Series[]): string {
-  const bases = ['bare Hono', 'naive: console.log', 'one day: @clerk/hono + INSERT', 'into an empty trail']
+  const bases = [
+    'bare Hono',
+    'naive: console.log',
+    'one day: @clerk/hono + INSERT',
+    'into an empty trail',
+    'usual: verify, console.log',
+    'verify + INSERT',
+  ]
   const present = bases.flatMap((title) => series.find((one) => one.title === title) ?? [])
   const cpuBase = present.slice(0, 1)
   const head = [
@@ -73,7 +80,7 @@ function figureOf(value: number): string {
   return Number.isNaN(value) ? '–' : value >= 10 ? value.toFixed(0) : value.toFixed(2)
 }
 
-function aligned(rows: readonly string[][]): string {
+export function aligned(rows: readonly string[][]): string {
   const widths = (rows[0] ?? []).map((_, at) =>
     Math.max(...rows.filter((row) => row.length > 2).map((row) => row[at]?.length ?? 0)),
   )

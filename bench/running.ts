@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { OUTPUT, type Target } from './targets.ts'
 import { HOST } from './targets/settings.ts'
-import { ISSUER, PUBLISHABLE_KEY } from './tokens.ts'
+import { ISSUER, PUBLISHABLE_KEY, WEBHOOK_SECRET } from './tokens.ts'
 
 export interface Running {
   port: number
@@ -33,7 +33,14 @@ const STOP_TIMEOUT_MS = 20_000
 
 export async function startTarget(target: Target, { folder, built, jwtKey }: Place): Promise<Running> {
   const port = await freePort()
-  const settings = { port, folder, issuer: ISSUER, publishableKey: PUBLISHABLE_KEY, jwtKey }
+  const settings = {
+    port,
+    folder,
+    issuer: ISSUER,
+    publishableKey: PUBLISHABLE_KEY,
+    jwtKey,
+    webhookSecret: WEBHOOK_SECRET,
+  }
   const { args, env } = target.command(settings, built)
   // A file, as a log is on many machines; standard error goes there too, to be looked at when something fails.
   const output = openSync(join(folder, OUTPUT), 'w')

@@ -1,48 +1,64 @@
 /**
  * The load generator of `npm run bench`, in a process of its own: autocannon with 64 connections, each sending its own
- * tokens one after the other, as fast as it is answered. The first second is not counted. autocannon's own latencies are
+ * tokens (or webhooks) one after the other, as fast as it is answered. The first second is not counted. autocannon's own latencies are
  * whole milliseconds, so they are taken from its events.
  */
 import { readFileSync } from 'node:fs'
 import { createHistogram } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
-import autocannon, { type Client } from 'autocannon'
+import autocannon, { type Client, type Request } from 'autocannon'
+import { ofSession, signed } from '../test/webhooks.ts'
 import { AGENT, CONNECTIONS, tell, type LoadOrder } from './load.ts'
-import { HOST, LOGOUT_PATH } from './targets/settings.ts'
+import { HOST, LOGOUT_PATH, WEBHOOK_PATH } from './targets/settings.ts'
 
 const WARM_UP_MS = 1000
 
-const { port, tokens: file, seconds, once } = JSON.parse(process.argv[2] ?? '{}') as LoadOrder
-const tokens = readFileSync(file, 'utf8').split('\n')
-const share = Math.floor(tokens.length / CONNECTIONS)
+/** More than any target takes in a second. */
+const WEBHOOKS_A_SECOND = 20_000
+
+const order = JSON.parse(process.argv[2] ?? '{}') as LoadOrder
+const { port, seconds, once, webhookSecret } = order
+const requests = webhookSecret === undefined ? logouts() : webhooks(webhookSecret)
+const share = Math.floor(requests.length / CONNECTIONS)
 const latencies = createHistogram()
 const counts = { answered: 0, unexpected: 0 }
 let ranOut = false
 let clients = 0
 
-function giveTokens(client: Client): void {
-  const own = tokens.slice(clients * share, (clients + 1) * share)
+function logouts(): Request[] {
+  const tokens = readFileSync(order.tokens, 'utf8').split('\n')
+  return tokens.map((token) => ({ headers: { authorization: `Bearer ${token}`, 'user-agent': AGENT } }))
+}
+
+/** Signed now: a webhook is good for five minutes. */
+function webhooks(secret: string): Request[] {
+  const count = WEBHOOKS_A_SECOND * (seconds + WARM_UP_MS / 1000)
+  return Array.from({ length: count }, (_, at) => {
+    const { headers, body } = signed(ofSession('session.removed', { id: `sess_${at}` }), { secret })
+    return { method: 'POST', headers, body }
+  })
+}
+
+function giveRequests(client: Client): void {
+  client.setRequests(requests.slice(clients * share, (clients + 1) * share))
   clients += 1
-  client.setRequests(
-    own.map((token) => ({ headers: { authorization: `Bearer ${token}`, 'user-agent': AGENT } })),
-  )
   let answered = 0
   client.on('response', (status, _bytes, ms) => {
     answered += 1
     if (once && answered === share) ranOut = true
     counts.answered += 1
-    if (status !== 200) counts.unexpected += 1
+    if (status !== 200 && status !== 204) counts.unexpected += 1
     latencies.record(Math.max(1, Math.round(ms * 1000)))
   })
 }
 
 const options = {
-  url: `http://${HOST}:${port}${LOGOUT_PATH}`,
+  url: `http://${HOST}:${port}${webhookSecret === undefined ? LOGOUT_PATH : WEBHOOK_PATH}`,
   method: 'DELETE',
   connections: CONNECTIONS,
   // Longer than needed: this process ends it.
   duration: 3600,
-  setupClient: giveTokens,
+  setupClient: giveRequests,
 } as const
 const instance = autocannon(options, (error) => {
   if (error) throw error

@@ -66,6 +66,34 @@ export const targets = {
 } as const satisfies Record<string, Target>
 export type TargetName = keyof typeof targets
 
+/** Of Clerk's webhooks. */
+export const webhookTargets = [
+  {
+    name: 'webhook-usual',
+    title: 'usual: verify, console.log',
+    command: ownTarget('webhook-usual'),
+    recorded: (folder) => linesOf(folder, 'session.removed'),
+    verifies: 'tokens',
+  },
+  {
+    name: 'webhook-insert',
+    title: 'verify + INSERT',
+    command: ownTarget('webhook-insert'),
+    recorded: (folder) => rowsIn(join(folder, 'webhooks.db'), 'webhooks'),
+    verifies: 'tokens',
+  },
+  {
+    name: 'webhook-ours',
+    title: 'ours, rung 2: trail',
+    command: (settings) => {
+      const { args, env } = service(settings)
+      return { args, env: { ...env, CLERK_WEBHOOK_SIGNING_SECRET: settings.webhookSecret } }
+    },
+    recorded: (folder) => rowsIn(join(folder, 'trail.db'), 'entries'),
+    verifies: 'tokens',
+  },
+] as const satisfies readonly Target[]
+
 function ownTarget(name: string): Target['command'] {
   return (settings, built) => ({ args: [join(built, `${name}.mjs`), JSON.stringify(settings)], env: {} })
 }
@@ -85,11 +113,11 @@ function service({ port, folder, jwtKey }: TargetSettings): Command {
   }
 }
 
-function linesOf(folder: string): number {
-  return readFileSync(join(folder, OUTPUT), 'utf8').split('"event":"user_logout"').length - 1
+function linesOf(folder: string, event = 'user_logout'): number {
+  return readFileSync(join(folder, OUTPUT), 'utf8').split(`"event":"${event}"`).length - 1
 }
 
-export function rowsIn(file: string, table: 'entries' | 'logouts'): number {
+export function rowsIn(file: string, table: 'entries' | 'logouts' | 'webhooks'): number {
   if (!existsSync(file)) return 0
   const db = new DatabaseSync(file, { readOnly: true })
   try {

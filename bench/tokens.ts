@@ -10,6 +10,8 @@ export const FRONTEND_API = 'clerk.bench.example'
 export const ISSUER = `https://${FRONTEND_API}`
 export const PUBLISHABLE_KEY = `pk_test_${Buffer.from(`${FRONTEND_API}$`).toString('base64')}`
 
+export const WEBHOOK_SECRET = `whsec_${Buffer.from('only for measuring, no secret').toString('base64')}`
+
 export interface TokenFiles {
   jwtKey: string
   /** Each token is of a session of its own. */

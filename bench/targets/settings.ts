@@ -7,6 +7,8 @@ export interface TargetSettings {
   publishableKey: string
   /** The public key, as PEM. */
   jwtKey: string
+  /** Of Clerk's webhooks. */
+  webhookSecret: string
 }
 
 export function targetSettings(): TargetSettings {
@@ -14,5 +16,6 @@ export function targetSettings(): TargetSettings {
 }
 
 export const LOGOUT_PATH = '/v1/auth/session'
+export const WEBHOOK_PATH = '/v1/webhooks/clerk'
 export const HOST = '127.0.0.1'
 export const ANSWER = { success: true, message: 'Logged out successfully' }
