@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { createApp, type AppDeps } from '../api/app.ts'
 import { documentOf, type Document } from '../api/openapi.ts'
-import { openMetrics } from '../api/metrics.ts'
+import { openMetrics, type Gauges } from '../api/metrics.ts'
 import { markdownOf } from '../api/reference.ts'
 
 /** The API in both states of the endpoint. */
@@ -22,9 +22,13 @@ ${remaining.join(', ')}.
 }
 
 function documentIn(logoutEndpoint: 'on' | 'off'): Promise<Document> {
-  const metrics = openMetrics({ pendingReports: () => 0, droppedLines: () => 0 })
+  const metrics = openMetrics({} as Gauges)
   // Nothing is called: the routes are only asked what they say of themselves.
-  const deps = { metrics, settings: { logoutEndpoint: logoutEndpoint === 'on', addresses: {} } } as AppDeps
+  const deps = {
+    metrics,
+    sessions: {},
+    settings: { logoutEndpoint: logoutEndpoint === 'on', addresses: {} },
+  } as AppDeps
   return documentOf(createApp(deps))
 }
 
