@@ -141,8 +141,8 @@ export default defineConfig({
       ['api/config.ts', 'api/config-values.ts'],
       [toClerk, toStores, toDatabase, toRoutes, upwards, toMain],
     ),
-    // views-worker.ts is the composition root of its thread.
-    room(['api/main.ts', 'api/views-worker.ts'], [toClerk, toDatabase, upwards]),
+    // Each of the workers is the composition root of its thread.
+    room(['api/main.ts', 'api/{views,reading}-worker.ts'], [toClerk, toDatabase, upwards]),
     room(['api/routes/**/*.ts'], [toClerk, toClerkRoom, toStores, toApp, toSibling, upwards, toNode]),
     room(['api/clerk/**/*.ts'], [toStores, toRoutes, toApp, upwards, toNode]),
     room(['api/clerk/node-*.ts'], [toStores, toRoutes, toApp, upwards]),

@@ -13,18 +13,24 @@ import {
   metricsOperation,
   openApiOperation,
   readyzOperation,
+  sessionExportOperation,
+  sessionListOperation,
   sessionOperation,
 } from './operations.ts'
 import type { LogoutEvent } from './logout-event.ts'
+import { newRequestId } from './logout-request.ts'
 import type { Metrics } from './metrics.ts'
 import { mountLogout } from './mount-logout.ts'
 import { documented, documentOf, type Document } from './openapi.ts'
 import { details, problem } from './problem.ts'
 import type { Reader } from './readers.ts'
+import type { Reads } from './reads.ts'
 import { recordIn, type Network } from './record-logout.ts'
 import { pageOf } from './reference.ts'
 import { logoutWith } from './routes/auth.ts'
-import { sessionWith, type SessionSource } from './routes/sessions.ts'
+import { sessionExportWith } from './routes/exports.ts'
+import { sessionListWith } from './routes/session-list.ts'
+import { sessionWith } from './routes/sessions.ts'
 import { clerkWebhookWith } from './routes/webhooks.ts'
 import type { ReadWebhook } from './webhook.ts'
 
@@ -39,7 +45,7 @@ export interface AppDeps {
   readerOf: (request: Request) => Reader | null
   /** Null: no webhook is accepted. */
   readWebhook: ReadWebhook | null
-  sessions: SessionSource
+  reading: Reads
   metrics: Metrics
   /** ms since 1970. */
   now: () => number
@@ -83,8 +89,29 @@ function mountClerkWebhook(app: Hono, { readWebhook, trail, metrics }: AppDeps):
   )
 }
 
-function mountReading(app: Hono, { readerOf, sessions }: AppDeps): void {
-  const session = sessionWith(sessions)
+function mountReading(app: Hono, { readerOf, reading, trail, now, settings }: AppDeps): void {
+  const session = sessionWith({ reading, now })
+  const sessionList = sessionListWith({ reading, now })
+  const { networkOf, remember } = networkReader(settings.addresses)
+  const sessionExport = sessionExportWith({
+    reading,
+    record: (report) => trail.append(report),
+    networkOf,
+    newRequestId,
+    now,
+  })
+  app.get(
+    '/v1/sessions',
+    documented(sessionListOperation, (c) => (readerOf(c.req.raw) ? sessionList(c.req.raw) : unauthorized())),
+  )
+  app.get(
+    '/v1/exports/sessions',
+    documented(sessionExportOperation, (c) => {
+      remember(c.req.raw, peerOf(c))
+      const reader = readerOf(c.req.raw)
+      return reader ? sessionExport(c.req.raw, reader) : unauthorized()
+    }),
+  )
   app.get(
     '/v1/sessions/:session_id',
     documented(sessionOperation, (c) =>

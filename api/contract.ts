@@ -109,3 +109,10 @@ export const SessionRecord = z
 export const SessionDetail = SessionRecord.extend({
   entries: z.array(Entry).meta({ description: 'Oldest first, at most 1,000.' }),
 }).meta({ ref: 'SessionDetail' })
+
+export const SessionPage = z
+  .object({
+    items: z.array(SessionRecord),
+    next_cursor: z.string().nullable().meta({ description: 'Opaque; null at the end.' }),
+  })
+  .meta({ ref: 'SessionPage' })

@@ -25,7 +25,7 @@ const random = new Uint8Array(16 * 64)
 let used = random.length
 
 /** 16 random bytes as 32 hexadecimal digits. */
-function newRequestId(): string {
+export function newRequestId(): string {
   if (used === random.length) {
     // Here and not when this file is loaded: Workers give random bytes only while they answer a request.
     crypto.getRandomValues(random)

@@ -1,8 +1,8 @@
 /** The composition root of the service: configuration → trail → app → port, and back down when it is told to stop. */
 import { randomBytes } from 'node:crypto'
 import closeWithGrace from 'close-with-grace'
+import { viewsPathOf } from '../session-ends/views-schema.ts'
 import { messageOf, TrailError } from '../trail/error.ts'
-import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
 import { openSqliteStore } from '../trail/stores/sqlite.ts'
 import { Trail } from '../trail/trail.ts'
 import { createApp } from './app.ts'
@@ -17,7 +17,8 @@ import { readersOf, type ReaderKey } from './readers.ts'
 import { ListenError, listen } from './serve.ts'
 import type { ReadWebhook } from './webhook.ts'
 import { Sweep } from './sweep.ts'
-import { namedMix, sessionSource, startViews, type SessionViews, type ViewsOptions } from './views.ts'
+import { startReading } from './reading.ts'
+import { namedMix, startViews, type SessionViews, type ViewsOptions } from './views.ts'
 import { webhookSilence } from './webhook-silence.ts'
 
 export interface Service {
@@ -77,7 +78,7 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
       throw error
     },
   )
-  const entries = openSqliteReader(config.trailPath)
+  const reading = startReading({ trailPath: config.trailPath, viewsPath: viewsPathOf(config.trailPath) })
   const log = logoutLog(logs.writeLine)
   const app = createApp({
     identify: clerk.identify,
@@ -87,7 +88,7 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     notReady: readiness(trail, clerk),
     readerOf: readersOf(readerKeys),
     readWebhook: await webhookReaderOf(config),
-    sessions: sessionSource(views.reader, entries, now),
+    reading,
     metrics,
     now,
     settings: {
@@ -101,7 +102,7 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
   })
   const closeData = async () => {
     await views.close()
-    entries.close()
+    await reading.close()
     // Last: only who can write takes the write-ahead log into the file.
     await trail.close()
   }

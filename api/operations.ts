@@ -2,7 +2,9 @@
 import type { DescribeRouteOptions } from 'hono-openapi'
 import { resolver } from 'hono-openapi'
 import type { z } from 'zod'
-import { Alive, LogoutAnswer, LogoutIntent, Problem, Ready, SessionDetail } from './contract.ts'
+import { confidences, initiators, reasons, states } from '../session-ends/record.ts'
+import { Alive, LogoutAnswer, LogoutIntent, Problem, Ready, SessionDetail, SessionPage } from './contract.ts'
+import { exportFormats } from './export-text.ts'
 import type { LogoutRecord } from './logout-event.ts'
 import { details, problemBody } from './problem.ts'
 
@@ -111,6 +113,149 @@ export const clerkWebhookOperation: DescribeRouteOptions = {
   },
 }
 
+/** Of `sessionOperation` and its list. */
+const exampleRecord = {
+  session_id: 'sess_2abc',
+  user_id: 'user_2abc',
+  org_id: null,
+  client_id: 'client_2abc',
+  actor_id: null,
+  state: 'ended',
+  started_at: '2026-11-23T08:00:00.000Z',
+  requested_at: '2026-11-23T12:00:00.000Z',
+  ended_at: '2026-11-23T12:00:00.500Z',
+  ended_at_earliest: '2026-11-23T12:00:00.500Z',
+  ended_at_latest: '2026-11-23T12:00:00.500Z',
+  duration_ms: 14_400_500,
+  reason: 'signed-out',
+  initiator: 'user',
+  confidence: 'confirmed',
+  intent: 'user',
+  unconfirmed: false,
+  sentence: 'Signed out by the user; confirmed by Clerk.',
+}
+
+const positionHeader = {
+  'Trail-Position': {
+    description:
+      '`<epoch>/<index>`: up to which entry the records know the trail; index -1 before the first.',
+    schema: { type: 'string' as const },
+  },
+}
+
+const noReader = problemAnswer('No reader.', problemBody('unauthorized', details.unauthorized))
+
+interface QuerySchema {
+  type: 'string' | 'integer'
+  enum?: string[]
+}
+
+function queryParameter(name: string, description: string, schema: QuerySchema = { type: 'string' }) {
+  return { name, in: 'query' as const, required: false, description, schema }
+}
+
+const filterParameters = [
+  queryParameter('state', 'How it stands.', { type: 'string', enum: [...states] }),
+  queryParameter('user_id', 'Of this user.'),
+  queryParameter('session_id', 'This session.'),
+  queryParameter('org_id', 'Of this organisation.'),
+  queryParameter('reason', 'Why it ended.', { type: 'string', enum: [...reasons] }),
+  queryParameter('initiator', 'Who ended it.', { type: 'string', enum: [...initiators] }),
+  queryParameter('confidence', 'How sure the end is.', { type: 'string', enum: [...confidences] }),
+  queryParameter(
+    'from',
+    'When it ended, else was asked to, else began: at this time or later. RFC 3339 with its zone, or a day, which begins at midnight UTC.',
+  ),
+  queryParameter('to', 'The same, before this time.'),
+  queryParameter('q', 'The whole id of a session, a user or an organisation.'),
+]
+
+export const sessionListOperation: DescribeRouteOptions = {
+  operationId: 'sessions',
+  summary: 'Session records, found by filters',
+  description:
+    'All filters that are given must fit. A page ends with `next_cursor`: send it as `cursor`, with the same filters and order, for the ' +
+    'next page.\n\n' +
+    '`order=newest`: in the order of the first entry about each session, the newest first. That order never changes, so a record that was ' +
+    'there at the first page is on exactly one page, whatever is recorded meanwhile; at the end `next_cursor` is null.\n\n' +
+    '`order=changes`: in the order of the last entry about each session, for programs that follow along. Who goes on with `next_cursor`, ' +
+    'which is never null here, misses nothing that changes; `items` is empty when there is nothing new.',
+  tags: ['Reading'],
+  security: [{ readerKey: [] }],
+  parameters: [
+    ...filterParameters,
+    queryParameter('order', 'Default: `newest`.', { type: 'string', enum: ['newest', 'changes'] }),
+    queryParameter('limit', 'From 1 to 200. Default: 50.', { type: 'integer' }),
+    queryParameter('cursor', '`next_cursor` of the page before.'),
+  ],
+  responses: {
+    200: {
+      ...json(SessionPage, 'A page.', { items: [exampleRecord], next_cursor: null }),
+      headers: positionHeader,
+    },
+    400: problemAnswer(
+      'A filter that there is not, a value that it cannot have, or a cursor of another list.',
+      problemBody('unknown-filter', 'There is no "users" here; there are state, user_id, session_id, ….'),
+    ),
+    401: noReader,
+  },
+}
+
+export const sessionExportOperation: DescribeRouteOptions = {
+  operationId: 'exportSessions',
+  summary: 'Session records as a file',
+  description:
+    'Every record that fits and was first heard of before the export began, the oldest first, however many there are. That it was asked ' +
+    'for is an entry of the trail, `trail.exported`.\n\n' +
+    'The last line says that the file is whole: how many records it has, the first and the last session, and the positions of the trail at ' +
+    'its start and its end. In NDJSON it is `{"trailer":{…}}`; in CSV it is a row whose first column begins with `# complete`. Without ' +
+    'it the download broke off.\n\n' +
+    'CSV is that of RFC 4180, with a header. A text that a spreadsheet would run as a formula (one that begins with `=`, `+`, `-`, `@`) has an ' +
+    'apostrophe in front.',
+  tags: ['Reading'],
+  security: [{ readerKey: [] }],
+  parameters: [
+    {
+      name: 'format',
+      in: 'query',
+      required: true,
+      description: 'The form of the file.',
+      schema: { type: 'string', enum: [...exportFormats] },
+    },
+    ...filterParameters,
+  ],
+  responses: {
+    200: {
+      description: 'The file.',
+      headers: positionHeader,
+      content: {
+        'text/csv': {
+          schema: { type: 'string' },
+          example:
+            'session_id,user_id,…\r\nsess_2abc,user_2abc,…\r\n"# complete: 1 records, first sess_2abc, last sess_2abc, start 0/2, end 0/2",,…\r\n',
+        },
+        'application/x-ndjson': {
+          schema: { type: 'string' },
+          example:
+            '{"session_id":"sess_2abc",…}\n{"trailer":{"count":1,"first":"sess_2abc","last":"sess_2abc","start_position":"0/2","end_position":"0/2"}}\n',
+        },
+      },
+    },
+    400: problemAnswer(
+      'No format, a filter that there is not, or a value that it cannot have.',
+      problemBody('invalid-request', 'format must be one of csv, ndjson.'),
+    ),
+    401: noReader,
+    503: problemAnswer(
+      'It could not be recorded that somebody exports.',
+      problemBody(
+        'not-ready',
+        'The trail could not confirm that you export, so nothing is handed out; ask again, and see /readyz.',
+      ),
+    ),
+  },
+}
+
 export const sessionOperation: DescribeRouteOptions = {
   operationId: 'session',
   summary: 'One session: how it ended, and who says so',
@@ -127,35 +272,10 @@ export const sessionOperation: DescribeRouteOptions = {
   ],
   responses: {
     200: {
-      ...json(SessionDetail, 'The record, and its entries.', {
-        session_id: 'sess_2abc',
-        user_id: 'user_2abc',
-        org_id: null,
-        client_id: 'client_2abc',
-        actor_id: null,
-        state: 'ended',
-        started_at: '2026-11-23T08:00:00.000Z',
-        requested_at: '2026-11-23T12:00:00.000Z',
-        ended_at: '2026-11-23T12:00:00.500Z',
-        ended_at_earliest: '2026-11-23T12:00:00.500Z',
-        ended_at_latest: '2026-11-23T12:00:00.500Z',
-        duration_ms: 14_400_500,
-        reason: 'signed-out',
-        initiator: 'user',
-        confidence: 'confirmed',
-        intent: 'user',
-        unconfirmed: false,
-        sentence: 'Signed out by the user; confirmed by Clerk.',
-        entries: [],
-      }),
-      headers: {
-        'Trail-Position': {
-          description: '`<epoch>/<index>`: up to which entry the records know the trail.',
-          schema: { type: 'string' as const },
-        },
-      },
+      ...json(SessionDetail, 'The record, and its entries.', { ...exampleRecord, entries: [] }),
+      headers: positionHeader,
     },
-    401: problemAnswer('No reader key.', problemBody('unauthorized', details.unauthorized)),
+    401: noReader,
     404: problemAnswer(
       'Nothing is known of it.',
       problemBody('not-found', 'No entry of the trail is about this session.'),

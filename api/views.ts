@@ -5,8 +5,6 @@ import { webhookBits } from '../session-ends/facts.ts'
 import { ViewsReader, type Figures } from '../session-ends/views-reader.ts'
 import { viewsPathOf } from '../session-ends/views-schema.ts'
 import { TrailError } from '../trail/error.ts'
-import type { TrailReader } from '../trail/store.ts'
-import type { SessionSource } from './routes/sessions.ts'
 import type { ViewsMessage, ViewsWorkerData } from './views-worker.ts'
 
 export interface SessionViews {
@@ -16,20 +14,6 @@ export interface SessionViews {
   /** A second old, or older when the history is long; null before the first. */
   figures: () => Figures | null
   close: () => Promise<void>
-}
-
-/** What the routes read: the record from the views, its entries from the trail. */
-export function sessionSource(reader: ViewsReader, trail: TrailReader, now: () => number): SessionSource {
-  return {
-    find: async (sessionId) => {
-      const found = reader.session(sessionId, now())
-      return found && { record: found.record, entries: await trail.at(found.indexes) }
-    },
-    position: () => {
-      const at = reader.position()
-      return at && at.nextIndex > 0 ? `${at.epoch}/${at.nextIndex - 1}` : null
-    },
-  }
 }
 
 /** For the metrics: Clerk's words, joined; `none` when Clerk sent no webhook. */

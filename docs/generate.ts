@@ -26,7 +26,7 @@ function documentIn(logoutEndpoint: 'on' | 'off'): Promise<Document> {
   // Nothing is called: the routes are only asked what they say of themselves.
   const deps = {
     metrics,
-    sessions: {},
+    reading: {},
     settings: { logoutEndpoint: logoutEndpoint === 'on', addresses: {} },
   } as AppDeps
   return documentOf(createApp(deps))

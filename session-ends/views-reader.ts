@@ -3,7 +3,9 @@ import { existsSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import type { SessionId, UserId } from '../trail/entry.ts'
 import type { SessionFacts } from './facts.ts'
+import { ENDED, REQUESTED } from './outcome.ts'
 import { CONFIRM_WITHIN_MS, recordOf, type SessionRecord, type UserEnd } from './record.ts'
+import { prepared } from './statements.ts'
 import { openForReading, positionOf, type Position } from './views-schema.ts'
 
 export interface FoundSession {
@@ -65,18 +67,16 @@ export class ViewsReader {
 
   /** Null: there are no views yet. */
   position(): Position | null {
-    const db = this.#open()
+    const db = this.db()
     return db && positionOf(db)
   }
 
   session(id: string, now: number): FoundSession | null {
-    const db = this.#open()
+    const db = this.db()
     const row = db?.prepare('SELECT * FROM sessions WHERE session_id = ?').get(id)
     if (!db || !row) return null
     const facts = row as unknown as SessionFacts & { id: number }
-    const ends = db
-      .prepare('SELECT kind, occurred_at, "index" FROM user_ends WHERE user_id = ? ORDER BY "index"')
-      .all(facts.user_id) as unknown as (UserEnd & { index: number })[]
+    const ends = userEndsOf(db, facts.user_id)
     const own = db
       .prepare('SELECT "index" FROM session_entries WHERE session = ? ORDER BY "index" LIMIT ?')
       .all(facts.id, ENTRIES_LIMIT)
@@ -89,13 +89,13 @@ export class ViewsReader {
 
   /** What Clerk should be asked for, the longest due first. */
   due(now: number, limit: number): DueSession[] {
-    const rows = this.#open()
+    const rows = this.db()
       ?.prepare(
         `SELECT session_id, user_id, 'over' AS because FROM sessions
-         WHERE over_by < $over AND state <> 'ended' AND coalesce(still_active_at, 0) < $again
+         WHERE over_by < $over AND outcome < ${ENDED} AND coalesce(still_active_at, 0) < $again
          UNION ALL
          SELECT session_id, user_id, 'unconfirmed' FROM sessions
-         WHERE state = 'requested' AND last_requested_at < $unconfirmed
+         WHERE outcome = ${REQUESTED} AND last_requested_at < $unconfirmed
            AND coalesce(still_active_at, 0) < last_requested_at
            AND (over_by IS NULL OR over_by >= $over)
          LIMIT $limit`,
@@ -111,9 +111,9 @@ export class ViewsReader {
 
   /** Of the sessions that had to be over by then. */
   coverage(now: number): Coverage {
-    const row = this.#open()
+    const row = this.db()
       ?.prepare(
-        `SELECT count(*) AS sessions, coalesce(sum(state = 'ended'), 0) AS ended FROM sessions
+        `SELECT count(*) AS sessions, coalesce(sum(outcome >= ${ENDED}), 0) AS ended FROM sessions
          WHERE over_by < ? AND begun = 1`,
       )
       .get(now - GRACE_MS)
@@ -122,10 +122,10 @@ export class ViewsReader {
 
   /** The longest over first. */
   gaps(now: number, limit: number): Gap[] {
-    const rows = this.#open()
+    const rows = this.db()
       ?.prepare(
         `SELECT session_id, user_id, over_by FROM sessions
-         WHERE over_by < ? AND begun = 1 AND state <> 'ended' ORDER BY over_by LIMIT ?`,
+         WHERE over_by < ? AND begun = 1 AND outcome < ${ENDED} ORDER BY over_by LIMIT ?`,
       )
       .all(now - GRACE_MS, limit)
     return (rows ?? []) as unknown as Gap[]
@@ -143,14 +143,14 @@ export class ViewsReader {
 
   /** Logouts that were asked for over 10 minutes ago, and that Clerk has not confirmed. */
   unconfirmed(now: number): number {
-    const row = this.#open()
-      ?.prepare("SELECT count(*) AS sessions FROM sessions WHERE state = 'requested' AND requested_at < ?")
+    const row = this.db()
+      ?.prepare(`SELECT count(*) AS sessions FROM sessions WHERE outcome = ${REQUESTED} AND requested_at < ?`)
       .get(now - CONFIRM_WITHIN_MS)
     return Number(row?.['sessions'] ?? 0)
   }
 
   webhookMix(): WebhookMix[] {
-    const rows = this.#open()?.prepare('SELECT * FROM webhook_mix WHERE sessions > 0').all()
+    const rows = this.db()?.prepare('SELECT * FROM webhook_mix WHERE sessions > 0').all()
     return (rows ?? []) as unknown as WebhookMix[]
   }
 
@@ -159,8 +159,19 @@ export class ViewsReader {
     this.#db = null
   }
 
-  #open(): DatabaseSync | null {
+  /** The views, to read; null: there are none yet. */
+  db(): DatabaseSync | null {
     if (!this.#db && existsSync(this.#path)) this.#db = openForReading(this.#path)
     return this.#db
   }
+}
+
+/** What ended the account of a user, in the order of the trail. */
+export function userEndsOf(db: DatabaseSync, userId: UserId | null): (UserEnd & { index: number })[] {
+  if (userId === null) return []
+  const ends = prepared(
+    db,
+    'SELECT kind, occurred_at, "index" FROM user_ends WHERE user_id = ? ORDER BY "index"',
+  )
+  return ends.all(userId) as unknown as (UserEnd & { index: number })[]
 }

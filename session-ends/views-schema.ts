@@ -7,11 +7,15 @@ import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import type { Entry } from '../trail/entry.ts'
 import { messageOf, TrailError } from '../trail/error.ts'
+import { ENDED, REQUESTED } from './outcome.ts'
 
 /** Raised when the tables change: then the views are made anew. */
-export const viewsVersion = 2
+export const viewsVersion = 3
 
-/** Rows lie in the order in which sessions were first heard of, and not of their random ids: those of now lie together. */
+/**
+ * Rows lie in the order in which sessions were first heard of, and not of their random ids: those of now lie together. `id` is that
+ * order too. `outcome` is a place in `outcomes`; `at` is when it ended, else was asked to, else began; `day` is that in UTC.
+ */
 const TABLES = `
   CREATE TABLE position (
     one INTEGER PRIMARY KEY CHECK (one = 1),
@@ -30,13 +34,17 @@ const TABLES = `
     requested_at INTEGER, intent TEXT, request_actor_id TEXT, last_requested_at INTEGER,
     still_active_at INTEGER, expire_at INTEGER, abandon_at INTEGER,
     end_kind TEXT, end_at INTEGER, end_exact INTEGER, begun INTEGER NOT NULL, webhook_ends INTEGER NOT NULL,
-    state TEXT NOT NULL,
-    over_by INTEGER
+    first_index INTEGER NOT NULL, last_index INTEGER NOT NULL,
+    outcome INTEGER NOT NULL, at INTEGER, day INTEGER, over_by INTEGER
   ) STRICT;
   CREATE INDEX sessions_of_user ON sessions (user_id);
-  CREATE INDEX sessions_over_by ON sessions (over_by, begun, state) WHERE over_by IS NOT NULL;
-  CREATE INDEX sessions_living ON sessions (over_by) WHERE over_by IS NOT NULL AND state <> 'ended';
-  CREATE INDEX sessions_requested ON sessions (last_requested_at, requested_at) WHERE state = 'requested';
+  CREATE INDEX sessions_of_org ON sessions (org_id) WHERE org_id IS NOT NULL;
+  CREATE INDEX sessions_by_outcome ON sessions (outcome);
+  CREATE INDEX sessions_by_day ON sessions (day, outcome) WHERE day IS NOT NULL;
+  CREATE INDEX sessions_by_change ON sessions (last_index);
+  CREATE INDEX sessions_over_by ON sessions (over_by, begun, outcome) WHERE over_by IS NOT NULL;
+  CREATE INDEX sessions_living ON sessions (over_by) WHERE over_by IS NOT NULL AND outcome < ${ENDED};
+  CREATE INDEX sessions_requested ON sessions (last_requested_at, requested_at) WHERE outcome = ${REQUESTED};
   CREATE TABLE session_entries (
     session INTEGER NOT NULL, "index" INTEGER NOT NULL, PRIMARY KEY (session, "index")
   ) STRICT, WITHOUT ROWID;
@@ -56,6 +64,13 @@ export interface Position {
   lastHash: string
   /** When the first logout was recorded after the last webhook: ms since 1970. Null: a webhook came after all logouts. */
   silentSince: number | null
+}
+
+const DAY_MS = 86_400_000
+
+/** Days since 1970, in UTC. */
+export function dayOf(ms: number): number {
+  return Math.floor(ms / DAY_MS)
 }
 
 /** `data/trail.db` → `data/views.db`; of another name, `<name>-views.db`. */

@@ -2,8 +2,9 @@
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import type { Entry, UserId } from '../trail/entry.ts'
 import { factsOf, isAboutASession, join, type SessionEntry, type SessionFacts } from './facts.ts'
+import { outcomeOf } from './outcome.ts'
 import { recordOf, type UserEnd } from './record.ts'
-import { hashOf, positionOf, type Position } from './views-schema.ts'
+import { dayOf, hashOf, positionOf, type Position } from './views-schema.ts'
 
 /** The facts, in the order of the table. */
 const FACTS = [
@@ -29,7 +30,12 @@ const FACTS = [
   'webhook_ends',
 ] as const satisfies readonly (keyof SessionFacts)[]
 
-const COLUMNS = [...FACTS, 'state', 'over_by']
+/** What is found and ordered by. */
+const DERIVED = ['first_index', 'last_index', 'outcome', 'at', 'day', 'over_by'] as const
+
+const COLUMNS = [...FACTS, ...DERIVED]
+
+type SessionRow = SessionFacts & { first_index: number }
 
 export class Views {
   readonly #db: DatabaseSync
@@ -97,25 +103,37 @@ export class Views {
   }
 
   #addSessionEntry(entry: SessionEntry): void {
-    const before = this.#find.get(entry.session_id) as SessionFacts | undefined
+    const before = this.#find.get(entry.session_id) as SessionRow | undefined
     const facts = factsOf(entry)
-    const id = this.#write(before ? join(before, facts) : facts, before)
+    const id = this.#write(before ? join(before, facts) : facts, before, entry.index)
     this.#addEntry.run(id, entry.index)
   }
 
   #endAccount({ user_id, index, kind, occurred_at }: Entry & { user_id: UserId }): void {
     this.#addUserEnd.run(user_id, index, kind, occurred_at)
     for (const row of this.#ofUser.all(user_id)) {
-      const facts = row as unknown as SessionFacts
-      this.#write(facts, facts)
+      const facts = row as unknown as SessionRow
+      this.#write(facts, facts, index)
     }
   }
 
-  /** Gives the row. */
-  #write(facts: SessionFacts, before: SessionFacts | undefined): number {
+  /** `index`: of the entry that told it. Gives the row. */
+  #write(facts: SessionFacts, before: SessionRow | undefined, index: number): number {
     const ends = facts.user_id === null ? [] : (this.#userEnds.all(facts.user_id) as unknown as UserEnd[])
-    const { state } = recordOf(facts, ends, 0)
-    const row = this.#put.get(...FACTS.map((name): SQLInputValue => facts[name]), state, overBy(facts))
+    const record = recordOf(facts, ends, 0)
+    const at = record.ended_at ?? record.requested_at ?? record.started_at
+    const derived: Record<(typeof DERIVED)[number], SQLInputValue> = {
+      first_index: before?.first_index ?? index,
+      last_index: index,
+      outcome: outcomeOf(record),
+      at,
+      day: at === null ? null : dayOf(at),
+      over_by: overBy(facts),
+    }
+    const row = this.#put.get(
+      ...FACTS.map((name): SQLInputValue => facts[name]),
+      ...DERIVED.map((name) => derived[name]),
+    )
     this.#count(before, facts)
     return Number(row?.['id'])
   }

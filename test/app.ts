@@ -9,8 +9,10 @@ import { clerkFrom, type ClerkOptions } from '../api/clerk/identify.ts'
 import { logoutLog } from '../api/logout-log.ts'
 import { openMetrics } from '../api/metrics.ts'
 import { readersOf, type ReaderKey } from '../api/readers.ts'
-import { namedMix, sessionSource } from '../api/views.ts'
+import { withExports, type Reads } from '../api/reads.ts'
+import { namedMix } from '../api/views.ts'
 import { followOnce, openViews } from '../session-ends/follow.ts'
+import { readingOf } from '../session-ends/reading.ts'
 import { ViewsReader } from '../session-ends/views-reader.ts'
 import { viewsPathOf } from '../session-ends/views-schema.ts'
 import type { Entry } from '../trail/entry.ts'
@@ -69,7 +71,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const reader = openSqliteReader(path)
   const views = await openViews(viewsPathOf(path), reader)
   const records = new ViewsReader(viewsPathOf(path))
-  const source = sessionSource(records, reader, now)
+  const reading = withExports(readingOf(records, reader))
   const lines: string[] = []
   const errors: Error[] = []
   const app = createApp({
@@ -88,13 +90,9 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     readWebhook: options.webhookSecrets
       ? webhookReader({ secrets: options.webhookSecrets, ipPolicy: settings.addresses.policy })
       : null,
-    sessions: {
-      ...source,
-      find: async (id) => {
-        while ((await followOnce(views, reader)) > 0) continue
-        return source.find(id)
-      },
-    },
+    reading: followedBy(reading, async () => {
+      while ((await followOnce(views, reader)) > 0) continue
+    }),
     metrics: openMetrics({
       pendingReports: () => trail.pending,
       droppedLines: () => 0,
@@ -128,5 +126,22 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       reader.close()
       rmSync(folder, { recursive: true })
     },
+  }
+}
+
+/** Nobody has to wait for the records: they know the trail before each read. */
+function followedBy(reading: Reads, follow: () => Promise<void>): Reads {
+  const after =
+    <Args extends unknown[], Value>(read: (...args: Args) => Promise<Value>) =>
+    async (...args: Args): Promise<Value> => {
+      await follow()
+      return read(...args)
+    }
+  return {
+    ...reading,
+    session: after(reading.session),
+    list: after(reading.list),
+    changes: after(reading.changes),
+    lastPlace: after(reading.lastPlace),
   }
 }

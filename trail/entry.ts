@@ -166,6 +166,21 @@ export function toldByWebhook(
   return { ...told, source: 'webhook', naturalKey: svixId, keyedAt: told.occurred_at }
 }
 
+/** Somebody took session records away as a file: `actor_id` is who. Each is an entry of its own. */
+export function sessionsExported(
+  occurredAt: number,
+  facts: Pick<Facts, 'actor_id' | 'ip' | 'user_agent'> & { request_id: string },
+): Report {
+  return {
+    kind: 'trail.exported',
+    source: 'trail',
+    occurred_at: occurredAt,
+    naturalKey: facts.request_id,
+    keyedAt: occurredAt,
+    ...facts,
+  }
+}
+
 const HOUR_MS = 3_600_000
 
 /** Clerk answered when the sweep asked. One entry for an end; one an hour while the session is still active. */

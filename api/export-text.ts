@@ -1,0 +1,90 @@
+/** Session records as the lines of a file: CSV (RFC 4180) or NDJSON. */
+import { stringify } from 'csv-stringify/sync'
+import type { Reading, ReadPosition } from '../session-ends/reading.ts'
+import type { SessionFilter } from '../session-ends/sessions-query.ts'
+import type { SessionId } from '../trail/entry.ts'
+import { SessionRecord } from './contract.ts'
+import { sessionJson } from './session-json.ts'
+
+export const exportFormats = ['csv', 'ndjson'] as const
+export type ExportFormat = (typeof exportFormats)[number]
+
+export interface ExportRequest {
+  format: ExportFormat
+  filter: SessionFilter
+  /** The place behind which it goes on; null: at the beginning. */
+  beyond: number | null
+  /** The last place that belongs to this export. */
+  upTo: number
+  /** ms since 1970. */
+  now: number
+}
+
+export interface ExportPart {
+  text: string
+  records: number
+  first: SessionId | null
+  last: SessionId | null
+  /** Null: that was all. */
+  next: number | null
+  position: ReadPosition
+}
+
+/** A part takes a few milliseconds, so that others can read in between. */
+const RECORDS = 500
+
+export async function exportPart(
+  reading: Reading,
+  { format, filter, beyond, upTo, now }: ExportRequest,
+): Promise<ExportPart> {
+  const { position, listed } = await reading.list({ filter, order: 'oldest', beyond, limit: RECORDS, now })
+  const own = listed.filter(({ id }) => id <= upTo)
+  const rows = own.map(({ record }) => sessionJson(record))
+  return {
+    text: format === 'csv' ? csvOf(rows) : rows.map((row) => `${JSON.stringify(row)}\n`).join(''),
+    records: own.length,
+    first: own.at(0)?.record.session_id ?? null,
+    last: own.at(-1)?.record.session_id ?? null,
+    next: own.length < RECORDS ? null : (own.at(-1)?.id ?? null),
+    position,
+  }
+}
+
+export interface ExportTrailer {
+  /** Records in the file. */
+  count: number
+  first: SessionId | null
+  last: SessionId | null
+  /** Every record that was first heard of up to here, and fits, is in the file. */
+  start_position: string
+  /** Up to here the records knew the trail when the last of them was read. */
+  end_position: string
+}
+
+/** The columns of the CSV file, in their order: the keys of a record. */
+export const exportColumns = Object.keys(SessionRecord.shape)
+
+export function exportHead(format: ExportFormat): string {
+  return format === 'csv' ? csvOf([Object.fromEntries(exportColumns.map((name) => [name, name]))]) : ''
+}
+
+/**
+ * The last line: whoever does not find it has half a file. In CSV it is a row as wide as the others, which begins with `#`; no id
+ * does.
+ */
+export function exportTail(format: ExportFormat, trailer: ExportTrailer): string {
+  if (format === 'ndjson') return `${JSON.stringify({ trailer })}\n`
+  const { count, first, last, start_position, end_position } = trailer
+  const words = `# complete: ${count} records, first ${first ?? 'none'}, last ${last ?? 'none'}, start ${start_position}, end ${end_position}`
+  return csvOf([{ session_id: words }])
+}
+
+/** A text that a spreadsheet would take for a formula begins with an apostrophe. */
+function csvOf(rows: readonly Record<string, unknown>[]): string {
+  return stringify([...rows], {
+    columns: exportColumns,
+    record_delimiter: 'windows',
+    escape_formulas: true,
+    cast: { boolean: String },
+  })
+}

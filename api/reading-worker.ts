@@ -1,0 +1,60 @@
+/** The thread that reads: a long read makes other readers wait, and never a logout. */
+import { constants, setPriority } from 'node:os'
+import { parentPort, workerData } from 'node:worker_threads'
+import { readingOf } from '../session-ends/reading.ts'
+import { ViewsReader } from '../session-ends/views-reader.ts'
+import { messageOf, TrailError, type TrailErrorCode } from '../trail/error.ts'
+import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
+import { withExports, type Reads } from './reads.ts'
+
+export interface ReadingWorkerData {
+  trailPath: string
+  viewsPath: string
+}
+
+/** What is asked of the thread: one of its methods. */
+export interface ReadingCall {
+  call: number
+  method: keyof Reads
+  args: unknown[]
+}
+
+export type ReadingReply =
+  | { call: number; value: unknown }
+  | { call: number; code: TrailErrorCode | null; message: string }
+
+// Whoever logs out comes first. On Linux this is of the thread that calls it; elsewhere it would be of the whole process.
+if (process.platform === 'linux') setPriority(0, constants.priority.PRIORITY_BELOW_NORMAL)
+
+const port = parentPort
+if (!port) throw new Error('reading-worker.ts runs as a worker thread only')
+
+const { trailPath, viewsPath } = workerData as ReadingWorkerData
+const trail = openSqliteReader(trailPath)
+const views = new ViewsReader(viewsPath)
+const reads = withExports(readingOf(views, trail))
+
+port.on('message', (message: ReadingCall | 'close') => {
+  if (message !== 'close') {
+    answer(message).catch((error: unknown) => {
+      throw error
+    })
+    return
+  }
+  views.close()
+  trail.close()
+  port.close()
+})
+
+async function answer({ call, method, args }: ReadingCall): Promise<void> {
+  const run = reads[method] as (...args: unknown[]) => Promise<unknown>
+  const reply = await run(...args).then(
+    (value): ReadingReply => ({ call, value }),
+    (error: unknown): ReadingReply => ({
+      call,
+      code: error instanceof TrailError ? error.code : null,
+      message: messageOf(error),
+    }),
+  )
+  port?.postMessage(reply)
+}

@@ -1,0 +1,128 @@
+/**
+ * GET /v1/exports/sessions: every session record that fits, as one file, in constant memory.
+ *
+ * That somebody exports is an entry of the trail before the first byte leaves. Parts are read when the client has taken the last
+ * one; when it goes away, nothing more is read.
+ */
+import type { AppendOutcome } from '../../trail/trail.ts'
+import { sessionsExported, type Report } from '../../trail/entry.ts'
+import {
+  exportFormats,
+  exportHead,
+  exportTail,
+  type ExportFormat,
+  type ExportPart,
+  type ExportRequest,
+} from '../export-text.ts'
+import { problem } from '../problem.ts'
+import { isRefused, readQuery, refuse, type Refused } from '../query.ts'
+import { positionText, readHeaders } from '../read-answer.ts'
+import type { Reader } from '../readers.ts'
+import type { Reads } from '../reads.ts'
+import type { Network } from '../record-logout.ts'
+import { filterNames, parseFilter } from '../session-filter.ts'
+import type { SessionFilter } from '../../session-ends/sessions-query.ts'
+
+export interface ExportDeps {
+  reading: Pick<Reads, 'lastPlace' | 'exportPart'>
+  record: (report: Report) => Promise<AppendOutcome>
+  networkOf: (request: Request) => Network
+  /** 32 hexadecimal digits, never the same. */
+  newRequestId: () => string
+  /** ms since 1970. */
+  now: () => number
+}
+
+interface Asked {
+  format: ExportFormat
+  filter: SessionFilter
+}
+
+export function sessionExportWith({ reading, record, networkOf, newRequestId, now }: ExportDeps) {
+  return async function sessionExport(request: Request, reader: Reader): Promise<Response> {
+    const asked = parse(request.url)
+    if (isRefused(asked)) return refuse(asked)
+    const at = now()
+    const { position, place } = await reading.lastPlace()
+    const headers = {
+      ...readHeaders(position),
+      'Content-Type': contentTypes[asked.format],
+      'Content-Disposition': `attachment; filename="${fileNameOf(asked.format, at)}"`,
+    }
+    // Nothing is handed out, so nothing is recorded.
+    if (request.method === 'HEAD') return new Response(null, { headers })
+    const outcome = await record(
+      sessionsExported(at, { actor_id: reader.name, request_id: newRequestId(), ...networkOf(request) }),
+    )
+    if (outcome !== 'durable') return problem('not-ready', NOT_RECORDED)
+    const parts = partsOf(reading, { ...asked, upTo: place, beyond: null, now: at }, positionText(position))
+    return new Response(streamOf(parts), { headers })
+  }
+}
+
+const NOT_RECORDED =
+  'The trail could not confirm that you export, so nothing is handed out; ask again, and see /readyz.'
+
+const contentTypes: Record<ExportFormat, string> = {
+  csv: 'text/csv; charset=utf-8; header=present',
+  ndjson: 'application/x-ndjson',
+}
+
+function fileNameOf(format: ExportFormat, at: number): string {
+  const time = new Date(at).toISOString().slice(0, 19).replaceAll(':', '')
+  return `sessions-${time}Z.${format}`
+}
+
+function parse(url: string): Asked | Refused {
+  const given = readQuery(url, ['format', ...filterNames] as const)
+  if (isRefused(given)) return given
+  const { format: formatText, ...filters } = given
+  const format = exportFormats.find((one) => one === formatText)
+  if (!format)
+    return { refused: 'invalid-request', detail: `format must be one of ${exportFormats.join(', ')}.` }
+  const filter = parseFilter(filters)
+  return isRefused(filter) ? filter : { format, filter }
+}
+
+/** The texts of the file, one after the other. */
+async function* partsOf(
+  reading: Pick<Reads, 'exportPart'>,
+  request: ExportRequest,
+  start_position: string,
+): AsyncGenerator<string, void> {
+  const { format } = request
+  yield exportHead(format)
+  let count = 0
+  let first: ExportPart['first'] = null
+  let last: ExportPart['last'] = null
+  let beyond: number | null = null
+  for (;;) {
+    const part: ExportPart = await reading.exportPart({ ...request, beyond })
+    count += part.records
+    first ??= part.first
+    last = part.last ?? last
+    yield part.text
+    beyond = part.next
+    if (beyond === null) {
+      const end_position = positionText(part.position)
+      yield exportTail(format, { count, first, last, start_position, end_position })
+      return
+    }
+  }
+}
+
+/** A part is asked for when there is room for it. */
+function streamOf(parts: AsyncGenerator<string, void>): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder()
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      const { done, value } = await parts.next()
+      if (done) controller.close()
+      else if (value !== '') controller.enqueue(encoder.encode(value))
+      else await this.pull?.(controller)
+    },
+    async cancel() {
+      await parts.return()
+    },
+  })
+}

@@ -1,0 +1,92 @@
+/** GET /v1/sessions: session records, found by filters, a page at a time. */
+import type { Reading, ReadPosition } from '../../session-ends/reading.ts'
+import type { SessionFilter } from '../../session-ends/sessions-query.ts'
+import { readCursor, writeCursor, type Cursor, type CursorOrder } from '../cursor.ts'
+import { isRefused, readQuery, refuse, wholeNumberIn, type Refused } from '../query.ts'
+import { answered } from '../read-answer.ts'
+import { filterNames, parseFilter } from '../session-filter.ts'
+import { sessionJson } from '../session-json.ts'
+
+export interface SessionListDeps {
+  reading: Pick<Reading, 'list' | 'changes'>
+  /** ms since 1970. */
+  now: () => number
+}
+
+interface Asked {
+  filter: SessionFilter
+  order: CursorOrder
+  limit: number
+  cursor: Cursor | null
+}
+
+const LIMIT = 50
+const MOST = 200
+const orders: readonly CursorOrder[] = ['newest', 'changes']
+const names = [...filterNames, 'order', 'limit', 'cursor'] as const
+
+export function sessionListWith({ reading, now }: SessionListDeps) {
+  return async function sessionList({ url, signal }: Request): Promise<Response> {
+    const asked = parse(url)
+    if (isRefused(asked)) return refuse(asked)
+    return asked.order === 'newest' ? newest(asked) : changes(asked, signal)
+  }
+
+  async function newest({ filter, limit, cursor }: Asked): Promise<Response> {
+    const [beyond = null] = cursor?.at ?? []
+    // One more than is shown says whether there are more.
+    const request = { filter, order: 'newest', beyond, limit: limit + 1, now: now() } as const
+    const { position, listed } = await reading.list(request)
+    if (isOfAnother(position, cursor)) return refuse(anotherTrail)
+    const shown = listed.slice(0, limit)
+    const last = listed.length > limit ? shown.at(-1) : undefined
+    const next = last ? writeCursor({ order: 'newest', epoch: position.epoch, at: [last.id] }, filter) : null
+    return answered(position, { items: shown.map(({ record }) => sessionJson(record)), next_cursor: next })
+  }
+
+  /** The cursor is never null: what changes from now on comes behind it. */
+  async function changes({ filter, limit, cursor }: Asked, signal: AbortSignal): Promise<Response> {
+    const [index = -1, id = -1] = cursor?.at ?? []
+    let found = await reading.changes({ filter, after: { index, id }, limit, now: now() })
+    // Rows that do not fit are passed over, so that nothing found means that there is nothing.
+    while (found.records.length === 0 && found.more && !signal.aborted) {
+      found = await reading.changes({ filter, after: found.next, limit, now: now() })
+    }
+    const { position, records, next } = found
+    if (isOfAnother(position, cursor)) return refuse(anotherTrail)
+    const at = { order: 'changes', epoch: position.epoch, at: [next.index, next.id] } as const
+    return answered(position, { items: records.map(sessionJson), next_cursor: writeCursor(at, filter) })
+  }
+}
+
+function isOfAnother({ epoch }: ReadPosition, cursor: Cursor | null): boolean {
+  return cursor !== null && cursor.epoch !== epoch
+}
+
+const anotherTrail: Refused = {
+  refused: 'invalid-cursor',
+  detail: 'A backup of the trail was restored since this cursor was given; begin again without it.',
+}
+
+function parse(url: string): Asked | Refused {
+  const given = readQuery(url, names)
+  if (isRefused(given)) return given
+  const { order: orderText = 'newest', limit: limitText, cursor: cursorText, ...filters } = given
+  const filter = parseFilter(filters)
+  if (isRefused(filter)) return filter
+  const order = orders.find((one) => one === orderText)
+  if (!order) return invalid(`order must be one of ${orders.join(', ')}.`)
+  const limit = limitText === undefined ? LIMIT : wholeNumberIn(limitText, { min: 1, max: MOST })
+  if (limit === null) return invalid(`limit must be a whole number from 1 to ${MOST}.`)
+  const cursor = cursorText === undefined ? null : readCursor(cursorText, order, filter)
+  if (cursorText !== undefined && !cursor) {
+    const detail =
+      'cursor is not one that was given for this order and these filters; send it with the same ones, or begin without it.'
+    return { refused: 'invalid-cursor', detail }
+  }
+  return { filter, order, limit, cursor }
+}
+
+function invalid(detail: string): Refused {
+  return { refused: 'invalid-request', detail }
+}

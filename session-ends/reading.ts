@@ -1,0 +1,79 @@
+/**
+ * What people and programs read: session records from the views, and entries from the trail.
+ *
+ * Every answer says up to which entry its records know the trail. What is read for one answer is of one moment.
+ */
+import type { DatabaseSync } from 'node:sqlite'
+import type { Entry } from '../trail/entry.ts'
+import type { TrailHead, TrailReader } from '../trail/store.ts'
+import type { SessionRecord } from './record.ts'
+import {
+  atOneMoment,
+  changedSessions,
+  lastPlace,
+  listSessions,
+  type Changes,
+  type ChangesRequest,
+  type Listed,
+  type ListRequest,
+} from './session-list.ts'
+import type { FoundSession, ViewsReader } from './views-reader.ts'
+import { positionOf } from './views-schema.ts'
+
+/** How far the records know the trail. */
+export interface ReadPosition {
+  epoch: number
+  /** Of the last entry that is in the records; -1: none is. */
+  index: number
+}
+
+export interface FoundRecord {
+  record: SessionRecord
+  entries: Entry[]
+}
+
+export interface Reading {
+  /** Null: no entry is about this session. */
+  session: (id: string, now: number) => Promise<{ position: ReadPosition; found: FoundRecord | null }>
+  /** In the order of their first entry, which never changes. */
+  list: (request: ListRequest) => Promise<{ position: ReadPosition; listed: Listed[] }>
+  /** In the order of their last entry. */
+  changes: (request: ChangesRequest) => Promise<{ position: ReadPosition } & Changes>
+  /** Of the last record that there is now. */
+  lastPlace: () => Promise<{ position: ReadPosition; place: number }>
+  /** Up to `limit` entries after this index. */
+  entries: (after: number, limit: number) => Promise<Entry[]>
+  /** The end of the trail. */
+  head: () => Promise<TrailHead>
+}
+
+const NOTHING: Changes = { records: [], next: { index: -1, id: -1 }, more: false }
+
+/** On the calling thread. */
+export function readingOf(views: ViewsReader, trail: TrailReader): Reading {
+  /** Before there are any records the answer is `otherwise`, at the beginning of the trail. */
+  async function read<T extends object>(otherwise: T, from: (db: DatabaseSync) => T) {
+    const db = views.db()
+    if (!db) return { position: { epoch: (await trail.head()).epoch, index: -1 }, ...otherwise }
+    return atOneMoment(db, () => ({ position: readPositionOf(db), ...from(db) }))
+  }
+
+  return {
+    session: async (id, now) => {
+      const none: { found: FoundSession | null } = { found: null }
+      const { position, found } = await read(none, () => ({ found: views.session(id, now) }))
+      if (!found) return { position, found }
+      return { position, found: { record: found.record, entries: await trail.at(found.indexes) } }
+    },
+    list: (request) => read({ listed: [] as Listed[] }, (db) => ({ listed: listSessions(db, request) })),
+    changes: (request) => read({ ...NOTHING, next: request.after }, (db) => changedSessions(db, request)),
+    lastPlace: () => read({ place: -1 }, (db) => ({ place: lastPlace(db) })),
+    entries: (after, limit) => trail.read(after, limit),
+    head: () => trail.head(),
+  }
+}
+
+function readPositionOf(db: DatabaseSync): ReadPosition {
+  const { epoch, nextIndex } = positionOf(db)
+  return { epoch, index: nextIndex - 1 }
+}
