@@ -116,3 +116,4 @@ export const SessionPage = z
     next_cursor: z.string().nullable().meta({ description: 'Opaque; null at the end.' }),
   })
   .meta({ ref: 'SessionPage' })
+export type SessionPage = z.infer<typeof SessionPage>

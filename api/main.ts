@@ -17,7 +17,7 @@ import { readersOf, type ReaderKey } from './readers.ts'
 import { ListenError, listen } from './serve.ts'
 import type { ReadWebhook } from './webhook.ts'
 import { Sweep } from './sweep.ts'
-import { startReading } from './reading.ts'
+import { startReading } from './reading-thread.ts'
 import { namedMix, startViews, type SessionViews, type ViewsOptions } from './views.ts'
 import { webhookSilence } from './webhook-silence.ts'
 

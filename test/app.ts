@@ -42,6 +42,8 @@ export interface TestAppOptions {
   now?: () => number
   /** Puts something between the trail and its store. */
   wrapStore?: (store: TrailStore) => TrailStore
+  /** Puts something between the routes and what they read. */
+  wrapReads?: (reads: Reads) => Reads
   confirmWithinMs?: number
   readerKeys?: ReaderKey[]
   notReady?: () => Promise<string | null>
@@ -71,7 +73,8 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const reader = openSqliteReader(path)
   const views = await openViews(viewsPathOf(path), reader)
   const records = new ViewsReader(viewsPathOf(path))
-  const reading = withExports(readingOf(records, reader))
+  const direct = withExports(readingOf(records, reader))
+  const reading = options.wrapReads?.(direct) ?? direct
   const lines: string[] = []
   const errors: Error[] = []
   const app = createApp({
@@ -117,7 +120,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
         method: 'DELETE',
         headers: { ...(token === null ? {} : { Authorization: `Bearer ${token}` }), ...headers },
       }),
-    entries: () => store.read(-1, 1000),
+    entries: () => store.read(-1, 100_000),
     [Symbol.asyncDispose]: async () => {
       await trail.close()
       await store.close()

@@ -111,18 +111,20 @@ async function* partsOf(
   }
 }
 
-/** A part is asked for when there is room for it. */
+/** A part is asked for when the one before was taken; a client that goes away ends them. */
 function streamOf(parts: AsyncGenerator<string, void>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
-  return new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const { done, value } = await parts.next()
-      if (done) controller.close()
-      else if (value !== '') controller.enqueue(encoder.encode(value))
-      else await this.pull?.(controller)
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const { done, value } = await parts.next()
+        if (done) controller.close()
+        else controller.enqueue(encoder.encode(value))
+      },
+      async cancel() {
+        await parts.return()
+      },
     },
-    async cancel() {
-      await parts.return()
-    },
-  })
+    { highWaterMark: 0 },
+  )
 }
