@@ -4,7 +4,7 @@ import type { HttpBindings } from '@hono/node-server'
 import { USER_AGENT_CHARACTERS } from '../trail/entry.ts'
 import type { Trail } from '../trail/trail.ts'
 import type { Caller } from './caller.ts'
-import { clientAddress, isLoopback, type AddressRules } from './client-address.ts'
+import { clientAddress, clientNetwork, isLoopback, type AddressRules } from './client-address.ts'
 import {
   clerkWebhookOperation,
   docsOperation,
@@ -19,8 +19,9 @@ import type { LogoutEvent } from './logout-event.ts'
 import type { Metrics } from './metrics.ts'
 import { mountLogout } from './mount-logout.ts'
 import { documented, documentOf, type Document } from './openapi.ts'
-import { details, problem } from './problem.ts'
-import type { Reader } from './readers.ts'
+import { problem } from './problem.ts'
+import type { ReaderOf } from './readers.ts'
+import { readingWith, type Reading } from './reading.ts'
 import { recordIn, type Network } from './record-logout.ts'
 import { pageOf } from './reference.ts'
 import { logoutWith } from './routes/auth.ts'
@@ -36,7 +37,7 @@ export interface AppDeps {
   onError: (error: Error) => void
   /** Null when ready, else a sentence that says what is missing. */
   notReady: () => Promise<string | null>
-  readerOf: (request: Request) => Reader | null
+  readerOf: ReaderOf
   /** Null: no webhook is accepted. */
   readWebhook: ReadWebhook | null
   sessions: SessionSource
@@ -66,9 +67,19 @@ export function createApp(deps: AppDeps): Hono {
   if (deps.developmentToken) mountDevelopment(app, deps.developmentToken)
   if (deps.settings.logoutEndpoint) mountLogoutOf(app, deps)
   mountClerkWebhook(app, deps)
-  mountReading(app, deps)
-  mountOperations(app, deps)
+  const reading = readingOf(deps)
+  mountReading(app, deps, reading)
+  mountOperations(app, deps, reading)
   return app
+}
+
+function readingOf({ readerOf, metrics, settings }: AppDeps): Reading {
+  return readingWith({
+    readerOf,
+    networkOf: (c) =>
+      clientNetwork(peerOf(c), c.req.header('x-forwarded-for') ?? null, settings.addresses.trustedProxies),
+    onRefused: metrics.readRefused,
+  })
 }
 
 function mountClerkWebhook(app: Hono, { readWebhook, trail, metrics }: AppDeps): void {
@@ -83,13 +94,11 @@ function mountClerkWebhook(app: Hono, { readWebhook, trail, metrics }: AppDeps):
   )
 }
 
-function mountReading(app: Hono, { readerOf, sessions }: AppDeps): void {
+function mountReading(app: Hono, { sessions }: AppDeps, reading: Reading): void {
   const session = sessionWith(sessions)
   app.get(
     '/v1/sessions/:session_id',
-    documented(sessionOperation, (c) =>
-      readerOf(c.req.raw) ? session(c.req.param('session_id') ?? '') : unauthorized(),
-    ),
+    reading(sessionOperation, (c) => session(c.req.param('session_id') ?? '')),
   )
 }
 
@@ -132,7 +141,7 @@ function peerOf(c: Context): string | undefined {
   return (c.env as Partial<HttpBindings> | undefined)?.incoming?.socket.remoteAddress
 }
 
-function mountOperations(app: Hono, { notReady, readerOf, metrics, settings }: AppDeps): void {
+function mountOperations(app: Hono, { notReady, metrics, settings }: AppDeps, reading: Reading): void {
   app.get(
     '/livez',
     documented(livezOperation, (c) => c.json({ status: 'alive' })),
@@ -144,12 +153,14 @@ function mountOperations(app: Hono, { notReady, readerOf, metrics, settings }: A
       return missing === null ? c.json({ status: 'ready' }) : problem('not-ready', missing)
     }),
   )
+  const answerMetrics = async (c: Context) =>
+    c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType })
+  const forReaders = reading(metricsOperation, answerMetrics)
   app.get(
     '/metrics',
-    documented(metricsOperation, async (c) => {
-      if (!settings.metricsOpen && !isLocal(c) && !readerOf(c.req.raw)) return unauthorized()
-      return c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType })
-    }),
+    documented(metricsOperation, (c, next) =>
+      settings.metricsOpen || isLocal(c) ? answerMetrics(c) : forReaders(c, next),
+    ),
   )
   mountReference(app)
 }
@@ -172,10 +183,6 @@ function mountReference(app: Hono): void {
 function isLocal(c: Context): boolean {
   const forwarded = c.req.header('x-forwarded-for') ?? c.req.header('forwarded')
   return forwarded === undefined && isLoopback(peerOf(c))
-}
-
-function unauthorized(): Response {
-  return problem('unauthorized', details.unauthorized, { 'WWW-Authenticate': 'Bearer' })
 }
 
 const PAGE_HEADERS = {

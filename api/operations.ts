@@ -5,6 +5,7 @@ import type { z } from 'zod'
 import { Alive, LogoutAnswer, LogoutIntent, Problem, Ready, SessionDetail } from './contract.ts'
 import type { LogoutRecord } from './logout-event.ts'
 import { details, problemBody } from './problem.ts'
+import { readRefusals } from './readers.ts'
 
 type Responses = NonNullable<DescribeRouteOptions['responses']>
 type Described = Responses[string]
@@ -19,6 +20,40 @@ function problemAnswer(description: string, example: unknown): Described {
 
 function logoutRecordHeader(values: readonly LogoutRecord[], description: string) {
   return { 'Logout-Record': { description, schema: { type: 'string' as const, enum: [...values] } } }
+}
+
+/** The `security` of what readers may call: either of the two. */
+const forReaders: NonNullable<DescribeRouteOptions['security']> = [{ readerKey: [] }, { clerkSession: [] }]
+
+/** Among the `responses` of what readers may call. */
+const readerRefusals: Responses = {
+  401: {
+    ...problemAnswer(
+      'No reader: nothing was sent, or it is wrong, or has expired.',
+      refusalBody('nothingSent'),
+    ),
+    headers: { 'WWW-Authenticate': { description: '`Bearer`', schema: { type: 'string' as const } } },
+  },
+  403: problemAnswer(
+    'A genuine session that may not read: its user is not listed, it is pending, or impersonated.',
+    refusalBody('unlisted'),
+  ),
+  429: {
+    ...problemAnswer(
+      'Ten wrong credentials came from this address within a minute. Until it is over nothing from there is looked at.',
+      refusalBody('limited'),
+    ),
+    headers: { 'Retry-After': { description: 'In seconds.', schema: { type: 'integer' as const } } },
+  },
+  503: problemAnswer(
+    'Clerk’s keys cannot be had, so a session cannot be verified.',
+    refusalBody('undecided'),
+  ),
+}
+
+function refusalBody(why: keyof typeof readRefusals) {
+  const { code, detail } = readRefusals[why]
+  return problemBody(code, detail)
 }
 
 const anyRecord = logoutRecordHeader(
@@ -115,7 +150,7 @@ export const sessionOperation: DescribeRouteOptions = {
   operationId: 'session',
   summary: 'One session: how it ended, and who says so',
   tags: ['Reading'],
-  security: [{ readerKey: [] }],
+  security: forReaders,
   parameters: [
     {
       name: 'session_id',
@@ -155,7 +190,7 @@ export const sessionOperation: DescribeRouteOptions = {
         },
       },
     },
-    401: problemAnswer('No reader key.', problemBody('unauthorized', details.unauthorized)),
+    ...readerRefusals,
     404: problemAnswer(
       'Nothing is known of it.',
       problemBody('not-found', 'No entry of the trail is about this session.'),
@@ -190,10 +225,9 @@ export const readyzOperation: DescribeRouteOptions = {
 export const metricsOperation: DescribeRouteOptions = {
   operationId: 'metrics',
   summary: 'Metrics for Prometheus',
-  description:
-    'For a peer on loopback that is not a proxy, for a reader key, or for anyone with `METRICS=open`.',
+  description: 'For a peer on loopback that is not a proxy, for readers, or for anyone with `METRICS=open`.',
   tags: ['Operations'],
-  security: [{}, { readerKey: [] }],
+  security: [{}, ...forReaders],
   responses: {
     200: {
       description: 'The metrics.',
@@ -204,10 +238,7 @@ export const metricsOperation: DescribeRouteOptions = {
         },
       },
     },
-    401: problemAnswer(
-      'No reader key, and not from loopback.',
-      problemBody('unauthorized', details.unauthorized),
-    ),
+    ...readerRefusals,
   },
 }
 

@@ -7,6 +7,7 @@ export const problemStatus = {
   unauthorized: 401,
   forbidden: 403,
   'body-too-large': 413,
+  'rate-limited': 429,
   'webhook-signature-invalid': 400,
   'webhook-timestamp-stale': 400,
   'webhook-body-invalid': 400,
@@ -24,6 +25,7 @@ const titles: Record<ProblemCode, string> = {
   unauthorized: 'Unauthorized',
   forbidden: 'Forbidden',
   'body-too-large': 'Body too large',
+  'rate-limited': 'Too many requests',
   'webhook-signature-invalid': 'The signature is not Clerk’s',
   'webhook-timestamp-stale': 'The webhook is too old or too new',
   'webhook-body-invalid': 'The body is not that of a webhook',
@@ -40,7 +42,6 @@ export const details = {
   'body-too-large': 'A webhook has at most 256 kB.',
   'webhooks-not-configured': 'Set CLERK_WEBHOOK_SIGNING_SECRET: nothing is accepted unsigned.',
   'webhook-not-recorded': 'The trail could not confirm it. Svix sends it again by itself.',
-  unauthorized: 'Send a key of READER_API_KEYS as “Authorization: Bearer <secret>”.',
 } as const
 
 export function problemBody(code: ProblemCode, detail: string) {
