@@ -4,7 +4,7 @@ import type { HttpBindings } from '@hono/node-server'
 import { USER_AGENT_CHARACTERS } from '../trail/entry.ts'
 import type { Trail } from '../trail/trail.ts'
 import type { Caller } from './caller.ts'
-import { clientAddress, isLoopback, type AddressRules } from './client-address.ts'
+import { clientAddress, clientNetwork, isLoopback, type AddressRules } from './client-address.ts'
 import {
   clerkWebhookOperation,
   docsOperation,
@@ -22,8 +22,9 @@ import { newRequestId } from './logout-request.ts'
 import type { Metrics } from './metrics.ts'
 import { mountLogout } from './mount-logout.ts'
 import { documented, documentOf, type Document } from './openapi.ts'
-import { details, problem } from './problem.ts'
-import type { Reader } from './readers.ts'
+import { problem } from './problem.ts'
+import { readerGuard, type ForReaders } from './reader-guard.ts'
+import type { ReaderOf } from './readers.ts'
 import type { Reads } from './reads.ts'
 import { recordIn, type Network } from './record-logout.ts'
 import { pageOf } from './reference.ts'
@@ -42,7 +43,7 @@ export interface AppDeps {
   onError: (error: Error) => void
   /** Null when ready, else a sentence that says what is missing. */
   notReady: () => Promise<string | null>
-  readerOf: (request: Request) => Reader | null
+  readerOf: ReaderOf
   /** Null: no webhook is accepted. */
   readWebhook: ReadWebhook | null
   reading: Reads
@@ -72,9 +73,19 @@ export function createApp(deps: AppDeps): Hono {
   if (deps.developmentToken) mountDevelopment(app, deps.developmentToken)
   if (deps.settings.logoutEndpoint) mountLogoutOf(app, deps)
   mountClerkWebhook(app, deps)
-  mountReading(app, deps)
-  mountOperations(app, deps)
+  const forReaders = guardOf(deps)
+  mountReading(app, deps, forReaders)
+  mountOperations(app, deps, forReaders)
   return app
+}
+
+function guardOf({ readerOf, metrics, settings }: AppDeps): ForReaders {
+  return readerGuard({
+    readerOf,
+    networkOf: (c) =>
+      clientNetwork(peerOf(c), c.req.header('x-forwarded-for') ?? null, settings.addresses.trustedProxies),
+    onRefused: metrics.readRefused,
+  })
 }
 
 function mountClerkWebhook(app: Hono, { readWebhook, trail, metrics }: AppDeps): void {
@@ -89,7 +100,7 @@ function mountClerkWebhook(app: Hono, { readWebhook, trail, metrics }: AppDeps):
   )
 }
 
-function mountReading(app: Hono, { readerOf, reading, trail, now, settings }: AppDeps): void {
+function mountReading(app: Hono, { reading, trail, now, settings }: AppDeps, forReaders: ForReaders): void {
   const session = sessionWith({ reading, now })
   const sessionList = sessionListWith({ reading, now })
   const { networkOf, remember } = networkReader(settings.addresses)
@@ -102,21 +113,18 @@ function mountReading(app: Hono, { readerOf, reading, trail, now, settings }: Ap
   })
   app.get(
     '/v1/sessions',
-    documented(sessionListOperation, (c) => (readerOf(c.req.raw) ? sessionList(c.req.raw) : unauthorized())),
+    forReaders(sessionListOperation, (c) => sessionList(c.req.raw)),
   )
   app.get(
     '/v1/exports/sessions',
-    documented(sessionExportOperation, (c) => {
+    forReaders(sessionExportOperation, (c, reader) => {
       remember(c.req.raw, peerOf(c))
-      const reader = readerOf(c.req.raw)
-      return reader ? sessionExport(c.req.raw, reader) : unauthorized()
+      return sessionExport(c.req.raw, reader)
     }),
   )
   app.get(
     '/v1/sessions/:session_id',
-    documented(sessionOperation, (c) =>
-      readerOf(c.req.raw) ? session(c.req.param('session_id') ?? '') : unauthorized(),
-    ),
+    forReaders(sessionOperation, (c) => session(c.req.param('session_id') ?? '')),
   )
 }
 
@@ -159,7 +167,7 @@ function peerOf(c: Context): string | undefined {
   return (c.env as Partial<HttpBindings> | undefined)?.incoming?.socket.remoteAddress
 }
 
-function mountOperations(app: Hono, { notReady, readerOf, metrics, settings }: AppDeps): void {
+function mountOperations(app: Hono, { notReady, metrics, settings }: AppDeps, forReaders: ForReaders): void {
   app.get(
     '/livez',
     documented(livezOperation, (c) => c.json({ status: 'alive' })),
@@ -171,12 +179,14 @@ function mountOperations(app: Hono, { notReady, readerOf, metrics, settings }: A
       return missing === null ? c.json({ status: 'ready' }) : problem('not-ready', missing)
     }),
   )
+  const answerMetrics = async (c: Context) =>
+    c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType })
+  const metricsForReaders = forReaders(metricsOperation, answerMetrics)
   app.get(
     '/metrics',
-    documented(metricsOperation, async (c) => {
-      if (!settings.metricsOpen && !isLocal(c) && !readerOf(c.req.raw)) return unauthorized()
-      return c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType })
-    }),
+    documented(metricsOperation, (c, next) =>
+      settings.metricsOpen || isLocal(c) ? answerMetrics(c) : metricsForReaders(c, next),
+    ),
   )
   mountReference(app)
 }
@@ -199,10 +209,6 @@ function mountReference(app: Hono): void {
 function isLocal(c: Context): boolean {
   const forwarded = c.req.header('x-forwarded-for') ?? c.req.header('forwarded')
   return forwarded === undefined && isLoopback(peerOf(c))
-}
-
-function unauthorized(): Response {
-  return problem('unauthorized', details.unauthorized, { 'WWW-Authenticate': 'Bearer' })
 }
 
 const PAGE_HEADERS = {

@@ -40,6 +40,10 @@ export interface VerifiedCaller {
   azp: string | null
   /** Seconds since 1970. */
   tokenIat: number
+  /** Seconds since 1970. */
+  tokenExp: number
+  /** Clerk asks this person for something more, a second factor say, before the session is good for anything (`sts`). */
+  pending: boolean
   /** An expired token says who it was; it authorises nothing. */
   tokenState: 'valid' | 'expired'
 }

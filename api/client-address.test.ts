@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { clientAddress, isLoopback, parseRange, type AddressRange, type IpPolicy } from './client-address.ts'
+import {
+  clientAddress,
+  clientNetwork,
+  isLoopback,
+  parseRange,
+  type AddressRange,
+  type IpPolicy,
+} from './client-address.ts'
 
 function rules(policy: IpPolicy, ...ranges: string[]) {
   return { policy, trustedProxies: ranges.map((range) => parseRange(range) as AddressRange) }
@@ -52,6 +59,35 @@ describe('the address of the client', () => {
   it('is nothing under drop, and without a peer', () => {
     assert.equal(clientAddress('203.0.113.77', null, rules('drop')), null)
     assert.equal(clientAddress(undefined, null, rules('full')), null)
+  })
+})
+
+describe('the network of the client', () => {
+  const { trustedProxies } = rules('full', '10.0.0.0/8', '2001:db8:ffff::/48')
+
+  it('is the whole address of IPv4, also when it is written inside IPv6', () => {
+    assert.equal(clientNetwork('203.0.113.77', null, []), '203.0.113.77')
+    assert.equal(clientNetwork('::ffff:203.0.113.77', null, []), '203.0.113.77')
+  })
+
+  it('is the /64 of IPv6', () => {
+    assert.equal(clientNetwork('2001:db8:1:2:3:4:5:6', null, []), '2001:db8:1:2::')
+    assert.equal(clientNetwork('2001:db8:1:3:3:4:5:6', null, []), '2001:db8:1:3::')
+  })
+
+  it('is that of the client behind trusted proxies, and of the peer when a stranger forwards', () => {
+    const forwarded = '1.1.1.1, 198.51.100.1, 10.0.0.2'
+    assert.equal(clientNetwork('10.0.0.1', forwarded, trustedProxies), '198.51.100.1')
+    assert.equal(clientNetwork('2001:db8:ffff::1', '2001:db8:1:2:3::', trustedProxies), '2001:db8:1:2::')
+    assert.equal(clientNetwork('203.0.113.7', forwarded, trustedProxies), '203.0.113.7')
+  })
+
+  it('is that of a trusted proxy which forwards something that is no address', () => {
+    assert.equal(clientNetwork('10.0.0.1', 'unknown', trustedProxies), '10.0.0.1')
+  })
+
+  it('is unknown without a peer', () => {
+    assert.equal(clientNetwork(undefined, '198.51.100.1', trustedProxies), null)
   })
 })
 

@@ -36,6 +36,20 @@ export function clientAddress(
   return client && kept(client, policy)
 }
 
+/**
+ * Whose requests are counted together, whatever the policy keeps: an IPv4 address, or a /64 of IPv6, the least that a
+ * customer of a provider has. It is the peer's when a trusted proxy forwards no address; null without a peer.
+ */
+export function clientNetwork(
+  peer: string | undefined,
+  forwardedFor: string | null,
+  trustedProxies: readonly AddressRange[],
+): string | null {
+  const socket = peer === undefined ? null : parse(peer)
+  const client = clientOf(socket, forwardedFor, trustedProxies) ?? socket
+  return client && firstBytes(client, { ipv4: 4, ipv6: 8 })
+}
+
 /** Of an address that somebody trusted states; null for what is none. */
 export function keptAddress(stated: string | null, policy: IpPolicy): string | null {
   if (policy === 'drop' || stated === null) return null
@@ -44,7 +58,7 @@ export function keptAddress(stated: string | null, policy: IpPolicy): string | n
 }
 
 function kept(address: Address, policy: 'truncate' | 'full'): string {
-  return policy === 'full' ? address.toString() : truncated(address)
+  return policy === 'full' ? address.toString() : firstBytes(address, { ipv4: 3, ipv6: 6 })
 }
 
 export function isLoopback(peer: string | undefined): boolean {
@@ -82,8 +96,9 @@ function parse(text: string): Address | null {
   return ipaddr.IPv6.isValid(text) ? ipaddr.process(text) : null
 }
 
-function truncated(address: Address): string {
+/** The address with so many bytes of it; the others are 0. */
+function firstBytes(address: Address, counts: Record<'ipv4' | 'ipv6', number>): string {
   const bytes = address.toByteArray()
-  const kept = address.kind() === 'ipv4' ? 3 : 6
+  const kept = counts[address.kind()]
   return ipaddr.fromByteArray(bytes.map((byte, at) => (at < kept ? byte : 0))).toString()
 }

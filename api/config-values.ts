@@ -4,6 +4,7 @@
  */
 import { createPublicKey } from 'node:crypto'
 import { z } from 'zod'
+import { ID, type UserId } from '../trail/entry.ts'
 import { pemsOf } from './clerk/identify.ts'
 import type { ReaderKey } from './readers.ts'
 import { isHttpsOrLoopback, isOrigin } from './urls.ts'
@@ -71,6 +72,11 @@ export function trailPathOf(url: string): string | null {
 export function parseReaderKey(text: string): ReaderKey | null {
   const [, name, secret] = /^([A-Za-z0-9_.-]{1,64}):([\x21-\x7e]{32,})$/.exec(text) ?? []
   return name && secret ? { name, secret } : null
+}
+
+/** `user_` and what follows, as Clerk's dashboard shows it. */
+export function parseUserId(text: string): UserId | null {
+  return text.startsWith('user_') && ID.test(text) ? (text as UserId) : null
 }
 
 /** `whsec_` and base64, as Svix gives it. */

@@ -43,6 +43,7 @@ describe('the configuration', () => {
       trustedProxies: [],
       ipPolicy: 'truncate',
       readerKeys: [],
+      readerUserIds: [],
       metricsOpen: false,
       logLevel: 'info',
     })
@@ -95,6 +96,7 @@ describe('the configuration', () => {
       ALLOWED_ORIGINS: 'https://app.example.com/',
       CLERK_JWKS_URL: 'http://clerk.example.com/jwks.json',
       CLERK_JWT_KEY: 'sk_test_1',
+      READER_USER_IDS: 'user_2abc, support@example.com',
     })
 
     assert.deepEqual(problems, {
@@ -106,6 +108,8 @@ describe('the configuration', () => {
         '"http://clerk.example.com/jwks.json" is not an https:// address (http:// is for loopback only).',
       CLERK_JWT_KEY:
         'It holds no public key; copy Clerk’s “JWKS Public Key”, from -----BEGIN PUBLIC KEY----- to the end.',
+      READER_USER_IDS:
+        '"support@example.com" is not a user id of Clerk: user_ and what follows, as its dashboard shows it.',
     })
   })
 
@@ -165,6 +169,17 @@ describe('the configuration', () => {
     )
     const both = { ...CLERK, READER_API_KEYS_FILE: file, READER_API_KEYS: `bob:${'b'.repeat(32)}` }
     assert.match(problemsOf(both)['READER_API_KEYS_FILE'] ?? '', /one of the two/)
+  })
+
+  it('takes the users who may read by their ids', () => {
+    const ids = 'user_2aBcDeFgHiJkLmNoPqRsTuVwXyZ, user_2abc'
+    assert.deepEqual(readConfig({ ...CLERK, READER_USER_IDS: ids }).readerUserIds, [
+      'user_2aBcDeFgHiJkLmNoPqRsTuVwXyZ',
+      'user_2abc',
+    ])
+    for (const wrong of ['org_2abc', 'user_2abc user_2def', `user_${'2'.repeat(124)}`]) {
+      assert.match(problemsOf({ ...CLERK, READER_USER_IDS: wrong })['READER_USER_IDS'] ?? '', /not a user id/)
+    }
   })
 
   it('needs CLERK_ISSUER or the publishable key when only a key is given', () => {

@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import type { UserId } from '../trail/entry.ts'
 import { messageOf } from '../trail/error.ts'
 import type { ClerkOptions } from './clerk/identify.ts'
 import { frontendApiOf } from './clerk/publishable-key.ts'
@@ -15,6 +16,7 @@ import {
   onOff,
   parseOrigin,
   parseReaderKey,
+  parseUserId,
   parseWebhookSecret,
   quoted,
   refuseBadPem,
@@ -44,6 +46,8 @@ export interface Config {
   trustedProxies: AddressRange[]
   ipPolicy: IpPolicy
   readerKeys: ReaderKey[]
+  /** Users of Clerk whose sessions may read. */
+  readerUserIds: UserId[]
   metricsOpen: boolean
   logLevel: LogLevel
 }
@@ -135,6 +139,7 @@ const schema = z.object({
   ).refine((keys) => new Set(keys.map(({ name }) => name)).size === keys.length, {
     error: 'Two keys have the same name; a name says who is reading, so give each its own.',
   }),
+  READER_USER_IDS: list(parseUserId, 'a user id of Clerk: user_ and what follows, as its dashboard shows it'),
   METRICS: oneOf(['guarded', 'open'], 'guarded'),
   LOG_LEVEL: oneOf(logLevels, 'info'),
 })
@@ -183,6 +188,7 @@ export function readConfig(environment: Environment = process.env): Config {
     trustedProxies: values.TRUSTED_PROXIES,
     ipPolicy: values.IP_POLICY,
     readerKeys: values.READER_API_KEYS,
+    readerUserIds: values.READER_USER_IDS,
     metricsOpen: values.METRICS === 'open',
     logLevel: values.LOG_LEVEL,
   }

@@ -10,6 +10,7 @@ import { developmentClerk, type DevelopmentClerk } from './clerk/development.ts'
 import { clerkFrom, type Clerk } from './clerk/identify.ts'
 import { verifyWithNode } from './clerk/node-signature.ts'
 import { ConfigError, readConfig, type Config } from './config.ts'
+import { FailedAttempts } from './failed-attempts.ts'
 import { logoutLog } from './logout-log.ts'
 import { openLogs, type Logs } from './logs.ts'
 import { openMetrics, type Metrics } from './metrics.ts'
@@ -86,7 +87,12 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     log: log.write,
     onError: (error) => logs.logger.error({ err: error }, 'a request failed for a reason nobody expected'),
     notReady: readiness(trail, clerk),
-    readerOf: readersOf(readerKeys),
+    readerOf: readersOf({
+      keys: readerKeys,
+      userIds: config.readerUserIds,
+      verify: clerk.verify,
+      failures: new FailedAttempts(),
+    }),
     readWebhook: await webhookReaderOf(config),
     reading,
     metrics,

@@ -17,6 +17,7 @@ export interface Metrics {
   keyFetchFailed: () => void
   webhook: (type: string) => void
   webhookRefused: (code: string) => void
+  readRefused: (code: string) => void
   viewsRestarted: () => void
   sweepAsked: (answer: string) => void
   sweepEnded: () => void
@@ -128,6 +129,7 @@ function counted(registry: Registry) {
   })
   const webhooks = labelled('webhooks_total', 'Webhooks acknowledged, by type.', 'type')
   const refusedWebhooks = labelled('webhook_refusals_total', 'Webhooks not acknowledged, by problem.', 'code')
+  const refusedReads = labelled('read_refusals_total', 'Reads refused, by problem.', 'code')
   const sweeps = labelled(
     'sweep_requests_total',
     'Sessions that Clerk was asked for, by its answer.',
@@ -156,6 +158,7 @@ function counted(registry: Registry) {
     sweepAsked: (answer: string) => sweeps.inc({ answer }),
     sweepEnded: () => lastSweep.setToCurrentTime(),
     webhookRefused: (code: string) => refusedWebhooks.inc({ code }),
+    readRefused: (code: string) => refusedReads.inc({ code }),
     viewsRestarted: counter(
       'records_restarts_total',
       'Times the thread of the session records was started again.',

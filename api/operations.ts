@@ -7,6 +7,7 @@ import { Alive, LogoutAnswer, LogoutIntent, Problem, Ready, SessionDetail, Sessi
 import { exportFormats } from './export-text.ts'
 import type { LogoutRecord } from './logout-event.ts'
 import { details, problemBody } from './problem.ts'
+import { readRefusals } from './readers.ts'
 
 type Responses = NonNullable<DescribeRouteOptions['responses']>
 type Described = Responses[string]
@@ -21,6 +22,40 @@ function problemAnswer(description: string, example: unknown): Described {
 
 function logoutRecordHeader(values: readonly LogoutRecord[], description: string) {
   return { 'Logout-Record': { description, schema: { type: 'string' as const, enum: [...values] } } }
+}
+
+/** The `security` of what readers may call: either of the two. */
+const forReaders: NonNullable<DescribeRouteOptions['security']> = [{ readerKey: [] }, { clerkSession: [] }]
+
+/** Among the `responses` of what readers may call. */
+const readerRefusals: Responses = {
+  401: {
+    ...problemAnswer(
+      'No reader: nothing was sent, or it is wrong, or has expired.',
+      refusalBody('nothingSent'),
+    ),
+    headers: { 'WWW-Authenticate': { description: '`Bearer`', schema: { type: 'string' as const } } },
+  },
+  403: problemAnswer(
+    'A genuine session that may not read: its user is not listed, it is pending, or impersonated.',
+    refusalBody('unlisted'),
+  ),
+  429: {
+    ...problemAnswer(
+      'Ten wrong credentials came from this address within a minute. Until it is over nothing from there is looked at.',
+      refusalBody('limited'),
+    ),
+    headers: { 'Retry-After': { description: 'In seconds.', schema: { type: 'integer' as const } } },
+  },
+  503: problemAnswer(
+    'Clerk’s keys cannot be had, so a session cannot be verified.',
+    refusalBody('undecided'),
+  ),
+}
+
+function refusalBody(why: keyof typeof readRefusals) {
+  const { code, detail } = readRefusals[why]
+  return problemBody(code, detail)
 }
 
 const anyRecord = logoutRecordHeader(
@@ -143,8 +178,6 @@ const positionHeader = {
   },
 }
 
-const noReader = problemAnswer('No reader.', problemBody('unauthorized', details.unauthorized))
-
 interface QuerySchema {
   type: 'string' | 'integer'
   enum?: string[]
@@ -181,7 +214,7 @@ export const sessionListOperation: DescribeRouteOptions = {
     '`order=changes`: in the order of the last entry about each session, for programs that follow along. Who goes on with `next_cursor`, ' +
     'which is never null here, misses nothing that changes; `items` is empty when there is nothing new.',
   tags: ['Reading'],
-  security: [{ readerKey: [] }],
+  security: forReaders,
   parameters: [
     ...filterParameters,
     queryParameter('order', 'Default: `newest`.', { type: 'string', enum: ['newest', 'changes'] }),
@@ -197,7 +230,7 @@ export const sessionListOperation: DescribeRouteOptions = {
       'A filter that there is not, a value that it cannot have, or a cursor of another list.',
       problemBody('unknown-filter', 'There is no "users" here; there are state, user_id, session_id, ….'),
     ),
-    401: noReader,
+    ...readerRefusals,
   },
 }
 
@@ -213,7 +246,7 @@ export const sessionExportOperation: DescribeRouteOptions = {
     'CSV is that of RFC 4180, with a header. A text that a spreadsheet would run as a formula (one that begins with `=`, `+`, `-`, `@`) has an ' +
     'apostrophe in front.',
   tags: ['Reading'],
-  security: [{ readerKey: [] }],
+  security: forReaders,
   parameters: [
     {
       name: 'format',
@@ -245,7 +278,7 @@ export const sessionExportOperation: DescribeRouteOptions = {
       'No format, a filter that there is not, or a value that it cannot have.',
       problemBody('invalid-request', 'format must be one of csv, ndjson.'),
     ),
-    401: noReader,
+    ...readerRefusals,
     503: problemAnswer(
       'It could not be recorded that somebody exports.',
       problemBody(
@@ -260,7 +293,7 @@ export const sessionOperation: DescribeRouteOptions = {
   operationId: 'session',
   summary: 'One session: how it ended, and who says so',
   tags: ['Reading'],
-  security: [{ readerKey: [] }],
+  security: forReaders,
   parameters: [
     {
       name: 'session_id',
@@ -275,7 +308,7 @@ export const sessionOperation: DescribeRouteOptions = {
       ...json(SessionDetail, 'The record, and its entries.', { ...exampleRecord, entries: [] }),
       headers: positionHeader,
     },
-    401: noReader,
+    ...readerRefusals,
     404: problemAnswer(
       'Nothing is known of it.',
       problemBody('not-found', 'No entry of the trail is about this session.'),
@@ -310,10 +343,9 @@ export const readyzOperation: DescribeRouteOptions = {
 export const metricsOperation: DescribeRouteOptions = {
   operationId: 'metrics',
   summary: 'Metrics for Prometheus',
-  description:
-    'For a peer on loopback that is not a proxy, for a reader key, or for anyone with `METRICS=open`.',
+  description: 'For a peer on loopback that is not a proxy, for readers, or for anyone with `METRICS=open`.',
   tags: ['Operations'],
-  security: [{}, { readerKey: [] }],
+  security: [{}, ...forReaders],
   responses: {
     200: {
       description: 'The metrics.',
@@ -324,10 +356,7 @@ export const metricsOperation: DescribeRouteOptions = {
         },
       },
     },
-    401: problemAnswer(
-      'No reader key, and not from loopback.',
-      problemBody('unauthorized', details.unauthorized),
-    ),
+    ...readerRefusals,
   },
 }
 

@@ -10,6 +10,7 @@ export const problemStatus = {
   'unknown-filter': 400,
   'invalid-cursor': 400,
   'body-too-large': 413,
+  'rate-limited': 429,
   'webhook-signature-invalid': 400,
   'webhook-timestamp-stale': 400,
   'webhook-body-invalid': 400,
@@ -30,6 +31,7 @@ const titles: Record<ProblemCode, string> = {
   'unknown-filter': 'There is no such filter',
   'invalid-cursor': 'The cursor is not valid',
   'body-too-large': 'Body too large',
+  'rate-limited': 'Too many requests',
   'webhook-signature-invalid': 'The signature is not Clerk’s',
   'webhook-timestamp-stale': 'The webhook is too old or too new',
   'webhook-body-invalid': 'The body is not that of a webhook',
@@ -46,7 +48,6 @@ export const details = {
   'body-too-large': 'A webhook has at most 256 kB.',
   'webhooks-not-configured': 'Set CLERK_WEBHOOK_SIGNING_SECRET: nothing is accepted unsigned.',
   'webhook-not-recorded': 'The trail could not confirm it. Svix sends it again by itself.',
-  unauthorized: 'Send a key of READER_API_KEYS as “Authorization: Bearer <secret>”.',
 } as const
 
 export function problemBody(code: ProblemCode, detail: string) {

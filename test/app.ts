@@ -6,6 +6,7 @@ import type { Hono } from 'hono'
 import { createApp, type AppSettings } from '../api/app.ts'
 import { webhookReader } from '../api/clerk/webhook.ts'
 import { clerkFrom, type ClerkOptions } from '../api/clerk/identify.ts'
+import { FailedAttempts } from '../api/failed-attempts.ts'
 import { logoutLog } from '../api/logout-log.ts'
 import { openMetrics } from '../api/metrics.ts'
 import { readersOf, type ReaderKey } from '../api/readers.ts'
@@ -15,7 +16,7 @@ import { followOnce, openViews } from '../session-ends/follow.ts'
 import { readingOf } from '../session-ends/reading.ts'
 import { ViewsReader } from '../session-ends/views-reader.ts'
 import { viewsPathOf } from '../session-ends/views-schema.ts'
-import type { Entry } from '../trail/entry.ts'
+import type { Entry, UserId } from '../trail/entry.ts'
 import type { TrailStore } from '../trail/store.ts'
 import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
 import { openSqliteStore } from '../trail/stores/sqlite.ts'
@@ -46,6 +47,7 @@ export interface TestAppOptions {
   wrapReads?: (reads: Reads) => Reads
   confirmWithinMs?: number
   readerKeys?: ReaderKey[]
+  readerUserIds?: string[]
   notReady?: () => Promise<string | null>
   developmentToken?: () => Promise<string>
   webhookSecrets?: string[]
@@ -77,19 +79,25 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const reading = options.wrapReads?.(direct) ?? direct
   const lines: string[] = []
   const errors: Error[] = []
+  const { identify, verify } = clerkFrom({
+    issuer: clerk.issuer,
+    jwtKey: clerk.publicPem,
+    allowedOrigins: settings.allowedOrigins,
+    now,
+    ...options.clerk,
+  })
   const app = createApp({
-    identify: clerkFrom({
-      issuer: clerk.issuer,
-      jwtKey: clerk.publicPem,
-      allowedOrigins: settings.allowedOrigins,
-      now,
-      ...options.clerk,
-    }).identify,
+    identify,
     trail,
     log: logoutLog((line) => lines.push(JSON.stringify(line))).write,
     onError: (error) => errors.push(error),
     notReady: options.notReady ?? (async () => null),
-    readerOf: readersOf(options.readerKeys ?? []),
+    readerOf: readersOf({
+      keys: options.readerKeys ?? [],
+      userIds: (options.readerUserIds ?? []) as UserId[],
+      verify,
+      failures: new FailedAttempts(now),
+    }),
     readWebhook: options.webhookSecrets
       ? webhookReader({ secrets: options.webhookSecrets, ipPolicy: settings.addresses.policy })
       : null,

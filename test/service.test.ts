@@ -118,6 +118,25 @@ describe('the service, started with nothing set', () => {
 
     assert.equal(sentence, 'The user asked to log out; Clerk has not confirmed it yet.')
     assert.equal((await read('0'.repeat(48))).status, 401)
+    assert.equal((await read(await devToken(service))).status, 403)
+  })
+
+  it('is read by the users of READER_USER_IDS with their session token', async () => {
+    await using service = await startService({ env: { READER_USER_IDS: 'user_development' } })
+    const headers = { Authorization: `Bearer ${await devToken(service)}` }
+
+    assert.equal((await fetch(`${service.url}/v1/sessions/sess_none`, { headers })).status, 404)
+  })
+
+  it('lets nobody guess keys: the eleventh is not looked at', async () => {
+    await using service = await startService()
+    const statuses = []
+    for (let guess = 0; guess < 11; guess += 1) {
+      const headers = { Authorization: `Bearer guess-${guess}` }
+      statuses.push((await fetch(`${service.url}/v1/sessions/sess_none`, { headers })).status)
+    }
+
+    assert.deepEqual(statuses, [...Array.from({ length: 10 }, () => 401), 429])
   })
 
   it('keeps its files for its own user', async () => {

@@ -40,6 +40,8 @@ describe('the Clerk of development mode', () => {
       actorId: null,
       azp: null,
       tokenIat: 1_795_435_200,
+      tokenExp: 1_795_438_800,
+      pending: false,
       tokenState: 'valid',
     })
   })

@@ -14,6 +14,8 @@ const VERIFIED = {
   actorId: null,
   azp: 'https://app.example.com',
   tokenIat: 1_795_435_200,
+  tokenExp: 1_795_435_260,
+  pending: false,
   tokenState: 'valid',
 }
 
@@ -158,6 +160,23 @@ describe('identify, with nothing', () => {
         cookie,
       )
     }
+  })
+})
+
+describe('verify, of a token alone', () => {
+  it('gives the verdict that identify gives', async () => {
+    assert.deepEqual(await clerkFrom(OPTIONS).verify(token), VERIFIED)
+    assert.deepEqual(await clerkFrom(OPTIONS).verify('not.a.token'), refused('malformed-token'))
+    const elsewhere = { ...OPTIONS, authorizedParties: ['https://elsewhere.example.com'] }
+    assert.deepEqual(await clerkFrom(elsewhere).verify(token), refused('wrong-authorized-party'))
+  })
+
+  it('tells a genuine token from a forged one a year after both have expired', async () => {
+    const { verify } = clerkFrom(after(365 * 24))
+    const forged = signedToken(sessionClaims(clerk.issuer), { header: {}, key: strangerKey() })
+
+    assert.deepEqual(await verify(token), { ...VERIFIED, tokenState: 'expired' })
+    assert.deepEqual(await verify(forged), refused('bad-signature'))
   })
 })
 

@@ -32,6 +32,8 @@ export interface Clerk {
   keys: KeySource
   /** Never rejects for what a request says. */
   identify: (request: Request) => Promise<Caller>
+  /** The same for a token alone. However old it is, it is looked at whole: none is `too-old`. */
+  verify: (token: string) => Promise<Caller>
 }
 
 export interface ClerkParts {
@@ -54,7 +56,13 @@ export function clerkFrom(options: ClerkOptions, { onKeyFailure, verifySignature
     expiredTokenMaxAgeMs: (options.expiredTokenMaxAgeHours ?? 24) * 3_600_000,
     now: options.now ?? Date.now,
   }
-  return { issuer, keys, identify: identifyWith(rules, options.allowedOrigins ?? []) }
+  const ofAnyAge = { ...rules, expiredTokenMaxAgeMs: Infinity }
+  return {
+    issuer,
+    keys,
+    identify: identifyWith(rules, options.allowedOrigins ?? []),
+    verify: (token) => verifySessionToken(token, ofAnyAge),
+  }
 }
 
 function refuseBadOptions(options: ClerkOptions): void {

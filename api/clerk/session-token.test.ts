@@ -59,6 +59,8 @@ describe('a valid session token', () => {
       actorId: null,
       azp: 'https://app.example.com',
       tokenIat: 1_795_435_200,
+      tokenExp: 1_795_435_260,
+      pending: false,
       tokenState: 'valid',
     })
   })
@@ -119,6 +121,13 @@ describe('a valid session token', () => {
     assert.equal((await factsOf({ sts: 'pending' })).tokenState, 'valid')
   })
 
+  it('says whether its session is pending, and until when in seconds it is valid', async () => {
+    assert.equal((await factsOf({ sts: 'pending' })).pending, true)
+    assert.equal((await factsOf({ sts: 'active' })).pending, false)
+    assert.equal((await factsOf({ v: undefined, sts: undefined })).pending, false)
+    assert.equal((await factsOf({ exp: 1_795_435_297 })).tokenExp, 1_795_435_297)
+  })
+
   it('may carry a custom claim of 10 kB', async () => {
     assert.equal((await factsOf({ metadata: 'x'.repeat(10_240) })).tokenState, 'valid')
   })
@@ -164,6 +173,8 @@ describe('a session token and the clock', () => {
       actorId: null,
       azp: 'https://app.example.com',
       tokenIat: 1_795_435_200,
+      tokenExp: 1_795_435_260,
+      pending: false,
       tokenState: 'expired',
     })
   })

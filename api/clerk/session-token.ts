@@ -163,6 +163,8 @@ function checkClaims(payload: Json, rules: SessionTokenRules): VerifiedCaller | 
     actorId,
     azp: azp || null,
     tokenIat: times.iat,
+    tokenExp: times.exp,
+    pending: payload['sts'] === 'pending',
     tokenState,
   }
 }

@@ -63,7 +63,7 @@ describe('GET /v1/exports/sessions', () => {
     )
     assert.equal(last?.length, exportColumns.length)
     const told = lines.map((line) =>
-      Object.values(JSON.parse(line) as Record<string, unknown>).map((value) =>
+      Object.values(JSON.parse(line) as Record<string, string | number | boolean | null>).map((value) =>
         value === null ? '' : String(value),
       ),
     )
@@ -103,7 +103,7 @@ describe('GET /v1/exports/sessions', () => {
         user_agent,
         session_id,
       ]),
-      Array.from({ length: 2 }, () => ['trail.exported', 'trail', 'audit', 'curl/8', null]),
+      Array.from({ length: 2 }, () => ['trail.exported', 'trail', 'key:audit', 'curl/8', null]),
     )
     assert.match(exported[0]?.request_id ?? '', /^[0-9a-f]{32}$/)
     assert.notEqual(exported[0]?.request_id, exported[1]?.request_id)
