@@ -138,7 +138,7 @@ export default defineConfig({
     room(['api/*.ts'], [toClerk, toClerkRoom, toStores, toDatabase, upwards, toMain]),
     room([rung1], [toClerk, toClerkRoom, toStores, toDatabase, upwards, toMain, toNode]),
     room(
-      ['api/config.ts', 'api/config-values.ts'],
+      ['api/config.ts', 'api/config-values.ts', 'api/ask-clerk.ts'],
       [toClerk, toStores, toDatabase, toRoutes, upwards, toMain],
     ),
     // Each of the workers is the composition root of its thread.

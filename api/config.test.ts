@@ -5,7 +5,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { testClerk } from '../test/clerk-instance.ts'
-import { ConfigError, fileTwins, readConfig, readTrailPath, variables, type Environment } from './config.ts'
+import {
+  ConfigError,
+  examineConfig,
+  fileTwins,
+  readConfig,
+  readTrailPath,
+  variables,
+  type Environment,
+} from './config.ts'
 
 const clerk = testClerk()
 const CLERK = { CLERK_PUBLISHABLE_KEY: clerk.publishableKey }
@@ -206,6 +214,34 @@ describe('the configuration', () => {
     assert.equal(readTrailPath({}), 'data/dev-trail.db')
     assert.equal(readTrailPath({ CLERK_PUBLISHABLE_KEY: 'pk_live_x' }), 'data/trail.db')
     assert.throws(() => readTrailPath({ DATABASE_URL: 'nowhere' }), ConfigError)
+  })
+})
+
+describe('examineConfig', () => {
+  it('goes on with what is right, as if what is wrong were not set', () => {
+    const { config, problems } = examineConfig({
+      ...CLERK,
+      PORT: 'x',
+      CLERK_SECRET_KEY_FILE: '/nowhere',
+      LOGOUT_ENDPOINT: 'off',
+    })
+    assert.deepEqual(problems.map(({ variable }) => variable).toSorted(), ['CLERK_SECRET_KEY_FILE', 'PORT'])
+    assert.equal(config?.port, 8787)
+    assert.equal(config?.sweep, null)
+    assert.equal(config?.logoutEndpoint, false)
+  })
+
+  it('has no configuration where the rest would be development mode, or nothing', () => {
+    for (const environment of [
+      { CLERK_PUBLISHABLE_KEY: 'pk_test_wrong' },
+      { NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY: 'pk_test_wrong' },
+      { CLERK_SECRET_KEY: 'sk_test_a' },
+      { NODE_ENV: 'production' },
+    ] as Environment[]) {
+      const { config, problems } = examineConfig(environment)
+      assert.equal(config, null)
+      assert.equal(problems.length, 1)
+    }
   })
 })
 

@@ -194,6 +194,39 @@ export function readConfig(environment: Environment = process.env): Config {
   }
 }
 
+export interface ExaminedConfig {
+  problems: readonly ConfigProblem[]
+  /** As if each variable that is wrong were not set. Null: then it would be the configuration of something else. */
+  config: Config | null
+}
+
+/** For those who want to know what is wrong, and to go on with the rest. */
+export function examineConfig(environment: Environment = process.env): ExaminedConfig {
+  try {
+    return { problems: [], config: readConfig(environment) }
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return { problems: error.problems, config: configWithout(error.problems, environment) }
+  }
+}
+
+function configWithout(problems: readonly ConfigProblem[], environment: Environment): Config | null {
+  const wrong = new Set(problems.map(({ variable }) => bareName(variable)))
+  const right = Object.fromEntries(Object.entries(environment).filter(([name]) => !wrong.has(bareName(name))))
+  if (usesClerk(right) !== usesClerk(environment)) return null
+  try {
+    return readConfig(right)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    return null
+  }
+}
+
+/** The variable that this one stands in for: `NEXT_PUBLIC_CLERK_PUBLISHABLE_KEY`, `CLERK_SECRET_KEY_FILE`. */
+export function bareName(variable: string): string {
+  return variable.replace(/^NEXT_PUBLIC_/, '').replace(/_FILE$/, '')
+}
+
 /** Where the trail is, for commands that need nothing else. @throws {ConfigError} */
 export function readTrailPath(environment: Environment = process.env): string {
   const given = environment['DATABASE_URL']?.trim()

@@ -2,8 +2,9 @@
 import { defineCommand, runMain } from 'citty'
 import { version } from '../api/version.ts'
 import { backupCommand } from './backup.ts'
-import { loadEnvFile } from './env-file.ts'
 import { coverageCommand } from './coverage.ts'
+import { doctorCommand } from './doctor.ts'
+import { loadEnvFile } from './env-file.ts'
 import { rebuildCommand } from './rebuild.ts'
 import { showCommand } from './show.ts'
 import { startCommand } from './start.ts'
@@ -24,6 +25,7 @@ await runMain(
       start: startCommand,
       show: showCommand,
       coverage: coverageCommand,
+      doctor: doctorCommand,
       rebuild: rebuildCommand,
       backup: backupCommand,
     },

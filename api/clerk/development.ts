@@ -10,20 +10,20 @@ export interface DevelopmentClerk {
 }
 
 /** Never the issuer of a Clerk instance: `.invalid` belongs to nobody (RFC 2606). */
-const ISSUER = 'https://development.logout-trail.invalid'
+export const DEVELOPMENT_ISSUER = 'https://development.logout-trail.invalid'
 
 const LIFETIME_SECONDS = 3600
 
 export async function developmentClerk(now: () => number): Promise<DevelopmentClerk> {
   const { publicKey, privateKey } = await generateKeyPair('RS256')
   return {
-    issuer: ISSUER,
+    issuer: DEVELOPMENT_ISSUER,
     jwtKey: await exportSPKI(publicKey),
     token: () => {
       const iat = Math.floor(now() / 1000)
       return new SignJWT({ sid: `sess_${crypto.randomUUID().replaceAll('-', '')}`, sts: 'active', v: 2 })
         .setProtectedHeader({ alg: 'RS256', typ: 'JWT' })
-        .setIssuer(ISSUER)
+        .setIssuer(DEVELOPMENT_ISSUER)
         .setSubject('user_development')
         .setIssuedAt(iat)
         .setNotBefore(iat - 10)

@@ -100,13 +100,13 @@ function issuerFrom({ issuer, publishableKey }: ClerkOptions): string {
   return `https://${frontendApi}`
 }
 
-function keysFrom(
-  { jwtKey, jwksUrl }: ClerkOptions,
-  issuer: string,
-  onFailure?: (error: unknown) => void,
-): KeySource {
-  if (!jwtKey) return jwksKeys({ url: jwksUrl ?? `${issuer}/.well-known/jwks.json`, onFailure })
-  const pems = pemsOf(jwtKey)
+export function jwksUrlOf({ jwksUrl }: ClerkOptions, issuer: string): string {
+  return jwksUrl ?? `${issuer}/.well-known/jwks.json`
+}
+
+function keysFrom(options: ClerkOptions, issuer: string, onFailure?: (error: unknown) => void): KeySource {
+  if (!options.jwtKey) return jwksKeys({ url: jwksUrlOf(options, issuer), onFailure })
+  const pems = pemsOf(options.jwtKey)
   if (pems.length === 0) throw new TypeError('jwtKey holds no “-----BEGIN PUBLIC KEY-----” block.')
   return pemKeys(pems, onFailure)
 }

@@ -40,7 +40,7 @@ export interface JwksOptions {
   elapsedMs?: () => number
 }
 
-const FETCH_TIMEOUT_MS = 1500
+export const FETCH_TIMEOUT_MS = 1500
 const FETCH_INTERVAL_MS = 30_000
 const REFRESH_AFTER_MS = 600_000
 
@@ -117,8 +117,8 @@ async function fetchKeys(url: string, onUnusable: OnFailure): Promise<Map<string
   return keys
 }
 
-/** A key that cannot be used is told of and left out (RFC 7517 §5); it does not cost us the others. */
-async function importedKeys(jwks: unknown, onUnusable: OnFailure): Promise<Map<string, CryptoKey>> {
+/** By `kid`. A key that cannot be used is told of and left out (RFC 7517 §5); it does not cost us the others. */
+export async function importedKeys(jwks: unknown, onUnusable?: OnFailure): Promise<Map<string, CryptoKey>> {
   const listed = typeof jwks === 'object' && jwks !== null && 'keys' in jwks ? jwks.keys : null
   const keys = new Map<string, CryptoKey>()
   for (const jwk of Array.isArray(listed) ? (listed as (JWK | null)[]) : []) {
@@ -133,7 +133,7 @@ async function importedKeys(jwks: unknown, onUnusable: OnFailure): Promise<Map<s
   return keys
 }
 
-async function importPem(pem: string): Promise<CryptoKey> {
+export async function importPem(pem: string): Promise<CryptoKey> {
   return strongEnough(await importSPKI(pem, 'RS256'))
 }
 
