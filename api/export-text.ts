@@ -4,6 +4,8 @@ import type { Reading, ReadPosition } from '../session-ends/reading.ts'
 import type { SessionFilter } from '../session-ends/sessions-query.ts'
 import type { SessionId } from '../trail/entry.ts'
 import { SessionRecord } from './contract.ts'
+import { positionText } from './read-answer.ts'
+import type { Reads } from './reads.ts'
 import { sessionJson } from './session-json.ts'
 
 export const exportFormats = ['csv', 'ndjson'] as const
@@ -50,7 +52,7 @@ export async function exportPart(
   }
 }
 
-export interface ExportTrailer {
+interface ExportTrailer {
   /** Records in the file. */
   count: number
   first: SessionId | null
@@ -64,7 +66,7 @@ export interface ExportTrailer {
 /** The columns of the CSV file, in their order: the keys of a record. */
 export const exportColumns = Object.keys(SessionRecord.shape)
 
-export function exportHead(format: ExportFormat): string {
+function exportHead(format: ExportFormat): string {
   return format === 'csv' ? csvOf([Object.fromEntries(exportColumns.map((name) => [name, name]))]) : ''
 }
 
@@ -72,11 +74,45 @@ export function exportHead(format: ExportFormat): string {
  * The last line: whoever does not find it has half a file. In CSV it is a row as wide as the others, which begins with `#`; no id
  * does.
  */
-export function exportTail(format: ExportFormat, trailer: ExportTrailer): string {
+function exportTail(format: ExportFormat, trailer: ExportTrailer): string {
   if (format === 'ndjson') return `${JSON.stringify({ trailer })}\n`
   const { count, first, last, start_position, end_position } = trailer
   const words = `# complete: ${count} records, first ${first ?? 'none'}, last ${last ?? 'none'}, start ${start_position}, end ${end_position}`
   return csvOf([{ session_id: words }])
+}
+
+export interface Export {
+  format: ExportFormat
+  filter: SessionFilter
+  /** The last record that there is when it begins, and up to where the records knew the trail then. */
+  upTo: number
+  start: ReadPosition
+  /** ms since 1970. */
+  now: number
+}
+
+/** The texts of the file, one after the other; each is read when the one before was taken. */
+export async function* exportTexts(
+  { exportPart }: Pick<Reads, 'exportPart'>,
+  { start, ...request }: Export,
+): AsyncGenerator<string, void> {
+  const { format } = request
+  yield exportHead(format)
+  const trailer = { count: 0, first: null, last: null, start_position: positionText(start) } as Omit<
+    ExportTrailer,
+    'end_position'
+  >
+  for (let beyond: number | null = null; ;) {
+    const part: ExportPart = await exportPart({ ...request, beyond })
+    trailer.count += part.records
+    trailer.first ??= part.first
+    trailer.last = part.last ?? trailer.last
+    yield part.text
+    beyond = part.next
+    if (beyond !== null) continue
+    yield exportTail(format, { ...trailer, end_position: positionText(part.position) })
+    return
+  }
 }
 
 /** A text that a spreadsheet would take for a formula begins with an apostrophe. */

@@ -1,7 +1,7 @@
 /** The thread that reads, seen from the service: each call is a message, and its answer another. */
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { TrailError } from '../trail/error.ts'
+import { messageOf, TrailError } from '../trail/error.ts'
 import type { ReadingCall, ReadingReply, ReadingWorkerData } from './reading-worker.ts'
 import type { Reads } from './reads.ts'
 
@@ -33,7 +33,8 @@ export function startReading(workerData: ReadingWorkerData): ReadingThread {
     worker.on('message', (reply: ReadingReply) => settle(reply))
     worker.once('exit', () => {
       thread = null
-      const error = new TrailError('trail-unavailable', 'The reading thread ended.', { cause })
+      const why = cause === undefined ? '' : `: ${messageOf(cause)}`
+      const error = new TrailError('trail-unavailable', `The reading thread ended${why}`, { cause })
       for (const one of waiting.values()) one.reject(error)
       waiting.clear()
     })

@@ -6,6 +6,8 @@ import { coverageCommand } from './coverage.ts'
 import { doctorCommand } from './doctor.ts'
 import { loadEnvFile } from './env-file.ts'
 import { rebuildCommand } from './rebuild.ts'
+import { exportCommand } from './export.ts'
+import { sessionsCommand } from './sessions.ts'
 import { showCommand } from './show.ts'
 import { startCommand } from './start.ts'
 
@@ -23,7 +25,9 @@ await runMain(
     },
     subCommands: {
       start: startCommand,
+      sessions: sessionsCommand,
       show: showCommand,
+      export: exportCommand,
       coverage: coverageCommand,
       doctor: doctorCommand,
       rebuild: rebuildCommand,

@@ -7,6 +7,7 @@ import { viewsPathOf } from '../session-ends/views-schema.ts'
 import { TrailError } from '../trail/error.ts'
 import { holdLock } from '../trail/stores/sqlite-lock.ts'
 import { openSqliteReader, raiseEpoch } from '../trail/stores/sqlite-reader.ts'
+import { progress } from './progress.ts'
 import { runStrictly } from './strict.ts'
 
 const known = {
@@ -41,7 +42,7 @@ async function rebuild(how: 'accept a restore' | 'as it was'): Promise<void> {
   try {
     if (how === 'as it was') await refuseOther(viewsPath, trail)
     const startedAt = performance.now()
-    const entries = await rebuildViews({ path: viewsPath, trail, onProgress: progress() })
+    const entries = await rebuildViews({ path: viewsPath, trail, onProgress: progress('entries') })
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
     console.log(`${viewsPath}: made from ${entries} entries in ${seconds} s`)
   } finally {
@@ -59,19 +60,5 @@ async function refuseOther(viewsPath: string, trail: ReturnType<typeof openSqlit
     if (!(error instanceof TrailError && error.code === 'views-unusable')) throw error
   } finally {
     views.close()
-  }
-}
-
-const BAR = 30
-
-/** A bar for people; programs see nothing. */
-function progress(): (done: number, of: number) => void {
-  let shown = -1
-  return (done, of) => {
-    const percent = Math.floor((done / of) * 100)
-    if (!process.stderr.isTTY || percent === shown) return
-    shown = percent
-    const full = '█'.repeat(Math.round((percent / 100) * BAR)).padEnd(BAR, '░')
-    process.stderr.write(`\r${full} ${percent} % of ${of} entries${done >= of ? '\n' : ''}`)
   }
 }

@@ -5,6 +5,11 @@
 import { ConfigError } from '../api/config.ts'
 import { TrailError } from '../trail/error.ts'
 
+/** A value of an option that cannot be. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
+
 export interface Known {
   options: readonly string[]
   positionals: number
@@ -22,7 +27,8 @@ export async function runStrictly(
   try {
     await run()
   } catch (error) {
-    if (!(error instanceof TrailError || error instanceof ConfigError)) throw error
+    if (!(error instanceof TrailError || error instanceof ConfigError || error instanceof UsageError))
+      throw error
     console.error(error.message)
     process.exitCode = 1
   }

@@ -6,17 +6,10 @@
  */
 import type { AppendOutcome } from '../../trail/trail.ts'
 import { sessionsExported, type Report } from '../../trail/entry.ts'
-import {
-  exportFormats,
-  exportHead,
-  exportTail,
-  type ExportFormat,
-  type ExportPart,
-  type ExportRequest,
-} from '../export-text.ts'
+import { exportFormats, exportTexts, type ExportFormat } from '../export-text.ts'
 import { problem } from '../problem.ts'
 import { isRefused, readQuery, refuse, type Refused } from '../query.ts'
-import { positionText, readHeaders } from '../read-answer.ts'
+import { readHeaders } from '../read-answer.ts'
 import type { Reader } from '../readers.ts'
 import type { Reads } from '../reads.ts'
 import type { Network } from '../record-logout.ts'
@@ -55,8 +48,8 @@ export function sessionExportWith({ reading, record, networkOf, newRequestId, no
       sessionsExported(at, { actor_id: reader.name, request_id: newRequestId(), ...networkOf(request) }),
     )
     if (outcome !== 'durable') return problem('not-ready', NOT_RECORDED)
-    const parts = partsOf(reading, { ...asked, upTo: place, beyond: null, now: at }, positionText(position))
-    return new Response(streamOf(parts), { headers })
+    const texts = exportTexts(reading, { ...asked, upTo: place, start: position, now: at })
+    return new Response(streamOf(texts), { headers })
   }
 }
 
@@ -84,45 +77,18 @@ function parse(url: string): Asked | Refused {
   return isRefused(filter) ? filter : { format, filter }
 }
 
-/** The texts of the file, one after the other. */
-async function* partsOf(
-  reading: Pick<Reads, 'exportPart'>,
-  request: ExportRequest,
-  start_position: string,
-): AsyncGenerator<string, void> {
-  const { format } = request
-  yield exportHead(format)
-  let count = 0
-  let first: ExportPart['first'] = null
-  let last: ExportPart['last'] = null
-  let beyond: number | null = null
-  for (;;) {
-    const part: ExportPart = await reading.exportPart({ ...request, beyond })
-    count += part.records
-    first ??= part.first
-    last = part.last ?? last
-    yield part.text
-    beyond = part.next
-    if (beyond === null) {
-      const end_position = positionText(part.position)
-      yield exportTail(format, { count, first, last, start_position, end_position })
-      return
-    }
-  }
-}
-
 /** A part is asked for when the one before was taken; a client that goes away ends them. */
-function streamOf(parts: AsyncGenerator<string, void>): ReadableStream<Uint8Array> {
+function streamOf(texts: AsyncGenerator<string, void>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const { done, value } = await parts.next()
+        const { done, value } = await texts.next()
         if (done) controller.close()
         else controller.enqueue(encoder.encode(value))
       },
       async cancel() {
-        await parts.return()
+        await texts.return()
       },
     },
     { highWaterMark: 0 },

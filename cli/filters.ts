@@ -1,0 +1,51 @@
+/** The filters of the session list, as options: `--user-id` is `user_id` of the API. */
+import { isRefused } from '../api/query.ts'
+import { filterNames, parseFilter, type FilterName } from '../api/session-filter.ts'
+import type { SessionFilter } from '../session-ends/sessions-query.ts'
+import { UsageError } from './strict.ts'
+
+const meanings: Record<FilterName, string> = {
+  state: 'open, requested (asked for, and not confirmed by Clerk) or ended.',
+  user_id: 'Of this user.',
+  session_id: 'This session.',
+  org_id: 'Of this organisation.',
+  reason: 'signed-out, revoked, expired, abandoned, replaced, account-deleted, account-banned or unknown.',
+  initiator: 'Who ended it: user, policy, admin or system.',
+  confidence: 'confirmed (Clerk says so of this session) or inferred.',
+  from: 'When it ended, else was asked to, else began: from this time on. 2026-11-01T00:00:00Z, or 2026-11-01 for midnight UTC.',
+  to: 'The same, before this time.',
+  q: 'The whole id of a session, a user or an organisation.',
+}
+
+const optionOf = (name: string) => name.replace('_', '-')
+
+/** For citty. */
+export const filterArgs = Object.fromEntries(
+  filterNames.map((name) => [optionOf(name), { type: 'string' as const, description: meanings[name] }]),
+)
+
+/** Both ways in which citty names them. */
+export const filterOptions = filterNames.flatMap((name) => [
+  optionOf(name),
+  name.replace(/_(.)/, (_, letter: string) => letter.toUpperCase()),
+])
+
+/** @throws {UsageError} naming the option that is wrong. */
+export function filterFrom(args: Record<string, unknown>): SessionFilter {
+  const given: Partial<Record<FilterName, string>> = {}
+  for (const name of filterNames) {
+    const value = args[optionOf(name)]
+    if (value === undefined) continue
+    if (typeof value !== 'string' || value === '')
+      throw new UsageError(`--${optionOf(name)} needs one value.`)
+    given[name] = value
+  }
+  const filter = parseFilter(given)
+  if (!isRefused(filter)) return filter
+  const named = filterNames.toSorted((a, b) => b.length - a.length)
+  const detail = filter.detail.replace(
+    new RegExp(`^(${named.join('|')})\\b`),
+    (name) => `--${optionOf(name)}`,
+  )
+  throw new UsageError(detail)
+}

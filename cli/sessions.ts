@@ -1,0 +1,95 @@
+import { defineCommand } from 'citty'
+import { wholeNumberIn } from '../api/query.ts'
+import { sessionJson } from '../api/session-json.ts'
+import type { SessionRecord } from '../session-ends/record.ts'
+import { filterArgs, filterFrom, filterOptions } from './filters.ts'
+import { withRecords } from './records.ts'
+import { runStrictly, UsageError } from './strict.ts'
+
+const known = {
+  options: [...filterOptions, 'limit', 'json'],
+  positionals: 0,
+  hint: 'sessions takes filters such as --user-id, --limit and --json; logout-trail sessions --help lists them.',
+}
+
+const LIMIT = 20
+const MOST = 1000
+
+export const sessionsCommand = defineCommand({
+  meta: {
+    name: 'sessions',
+    description:
+      'List session records, the newest first, also while the service runs. All filters that are given must fit; export gives all of them. Exit code 0: read, whatever was found; 1: it cannot be read.',
+  },
+  args: {
+    ...filterArgs,
+    limit: { type: 'string', description: `How many, from 1 to ${MOST}.`, default: String(LIMIT) },
+    json: { type: 'boolean', description: 'For programs: one record a line, as the API gives it.' },
+  },
+  run: ({ args }) => runStrictly(args, known, () => sessions(args)),
+})
+
+async function sessions(args: Record<string, unknown>): Promise<void> {
+  const filter = filterFrom(args)
+  const limit = wholeNumberIn(String(args['limit']), { min: 1, max: MOST })
+  if (limit === null) throw new UsageError(`--limit must be a whole number from 1 to ${MOST}.`)
+  await withRecords(async (reads) => {
+    const request = { filter, order: 'newest', beyond: null, now: Date.now() } as const
+    const { listed } = await reads.list({ ...request, limit: limit + 1 })
+    const shown = listed.slice(0, limit).map(({ record }) => record)
+    if (args['json'] === true) {
+      for (const record of shown) console.log(JSON.stringify(sessionJson(record)))
+      return
+    }
+    console.log(shown.length === 0 ? nothing(Object.keys(filter).length > 0) : tableOf(shown))
+    if (listed.length > limit) console.log(`\nThere are more: --limit shows more of them, export all.`)
+  })
+}
+
+function nothing(filtered: boolean): string {
+  return filtered
+    ? 'No session record fits. Ids must be whole; logout-trail sessions without filters shows the newest.'
+    : 'There are no session records yet: the first logout or webhook begins them.'
+}
+
+const head = ['WHEN (UTC)', 'HOW', 'USER', 'SESSION']
+
+function tableOf(records: readonly SessionRecord[]): string {
+  const rows = [head, ...records.map(rowOf)]
+  const widths = head.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+function rowOf(record: SessionRecord): string[] {
+  const { ended_at, requested_at, started_at, user_id, session_id } = record
+  return [timeOf(ended_at ?? requested_at ?? started_at), howOf(record), user_id ?? '–', session_id]
+}
+
+function timeOf(ms: number | null): string {
+  return ms === null ? '–' : (sessionTime(ms) ?? '–')
+}
+
+/** Never `confirmed` of what is not. */
+function howOf({ state, reason, initiator, confidence, unconfirmed }: SessionRecord): string {
+  switch (state) {
+    case 'open':
+      return 'open'
+    case 'requested':
+      return unconfirmed ? 'logout unconfirmed' : 'logout requested'
+    case 'ended':
+      return `${reason}${initiator ? ` by ${initiator}` : ''}${confidence === 'inferred' ? ' (inferred)' : ''}`
+  }
+}
+
+/** To the second: more is noise in a table. */
+function sessionTime(ms: number): string | null {
+  const date = new Date(ms)
+  return Number.isNaN(date.getTime()) ? null : date.toISOString().slice(0, 19).replace('T', ' ')
+}
