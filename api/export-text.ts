@@ -23,7 +23,8 @@ export interface ExportRequest {
 }
 
 export interface ExportPart {
-  text: string
+  /** UTF-8. */
+  bytes: Uint8Array
   records: number
   first: SessionId | null
   last: SessionId | null
@@ -35,6 +36,8 @@ export interface ExportPart {
 /** A part takes a few milliseconds, so that others can read in between. */
 const RECORDS = 500
 
+const encoder = new TextEncoder()
+
 export async function exportPart(
   reading: Reading,
   { format, filter, beyond, upTo, now }: ExportRequest,
@@ -43,7 +46,7 @@ export async function exportPart(
   const own = listed.filter(({ id }) => id <= upTo)
   const rows = own.map(({ record }) => sessionJson(record))
   return {
-    text: format === 'csv' ? csvOf(rows) : rows.map((row) => `${JSON.stringify(row)}\n`).join(''),
+    bytes: encoder.encode(format === 'csv' ? csvOf(rows) : ndjsonOf(rows)),
     records: own.length,
     first: own.at(0)?.record.session_id ?? null,
     last: own.at(-1)?.record.session_id ?? null,
@@ -66,6 +69,10 @@ interface ExportTrailer {
 /** The columns of the CSV file, in their order: the keys of a record. */
 export const exportColumns = Object.keys(SessionRecord.shape)
 
+function ndjsonOf(rows: readonly object[]): string {
+  return rows.map((row) => `${JSON.stringify(row)}\n`).join('')
+}
+
 function exportHead(format: ExportFormat): string {
   return format === 'csv' ? csvOf([Object.fromEntries(exportColumns.map((name) => [name, name]))]) : ''
 }
@@ -75,7 +82,7 @@ function exportHead(format: ExportFormat): string {
  * does.
  */
 function exportTail(format: ExportFormat, trailer: ExportTrailer): string {
-  if (format === 'ndjson') return `${JSON.stringify({ trailer })}\n`
+  if (format === 'ndjson') return ndjsonOf([{ trailer }])
   const { count, first, last, start_position, end_position } = trailer
   const words = `# complete: ${count} records, first ${first ?? 'none'}, last ${last ?? 'none'}, start ${start_position}, end ${end_position}`
   return csvOf([{ session_id: words }])
@@ -91,13 +98,13 @@ export interface Export {
   now: number
 }
 
-/** The texts of the file, one after the other; each is read when the one before was taken. */
-export async function* exportTexts(
+/** The pieces of the file, one after the other; each is read when the one before was taken. */
+export async function* exportPieces(
   { exportPart }: Pick<Reads, 'exportPart'>,
   { start, ...request }: Export,
-): AsyncGenerator<string, void> {
+): AsyncGenerator<Uint8Array, void> {
   const { format } = request
-  yield exportHead(format)
+  yield encoder.encode(exportHead(format))
   const trailer = { count: 0, first: null, last: null, start_position: positionText(start) } as Omit<
     ExportTrailer,
     'end_position'
@@ -107,10 +114,10 @@ export async function* exportTexts(
     trailer.count += part.records
     trailer.first ??= part.first
     trailer.last = part.last ?? trailer.last
-    yield part.text
+    yield part.bytes
     beyond = part.next
     if (beyond !== null) continue
-    yield exportTail(format, { ...trailer, end_position: positionText(part.position) })
+    yield encoder.encode(exportTail(format, { ...trailer, end_position: positionText(part.position) }))
     return
   }
 }

@@ -10,6 +10,6 @@ export function readHeaders(position: ReadPosition): Record<string, string> {
   return { 'Cache-Control': 'no-store', 'Trail-Position': positionText(position) }
 }
 
-export function answered(position: ReadPosition, body: object): Response {
-  return Response.json(body, { headers: readHeaders(position) })
+export function answered(position: ReadPosition, json: string): Response {
+  return new Response(json, { headers: { 'Content-Type': 'application/json', ...readHeaders(position) } })
 }

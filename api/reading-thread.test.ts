@@ -9,7 +9,7 @@ import { trailOf, type TestTrail } from '../test/views.ts'
 import { TrailError } from '../trail/error.ts'
 import { openSqliteStore } from '../trail/stores/sqlite.ts'
 import { startReading } from './reading-thread.ts'
-import { withExports } from './reads.ts'
+import { readsOf } from './reads.ts'
 
 const UNTIL = Date.UTC(2026, 10, 20, 12)
 
@@ -29,7 +29,7 @@ function isCoded(code: string) {
 describe('the reading thread', () => {
   it('answers as the calling thread would', async () => {
     const thread = startReading(place())
-    const direct = withExports(readingOf(trail.views, trail.trail))
+    const direct = readsOf(readingOf(trail.views, trail.trail))
     const [id = ''] = trail.ids()
     const part = { format: 'csv', filter: {}, beyond: null, upTo: 1e9, now: UNTIL } as const
     assert.deepEqual(await thread.list(list), await direct.list(list))
@@ -46,7 +46,7 @@ describe('the reading thread', () => {
     const asked = Array.from({ length: 50 }, () => thread.list(list))
     const closed = thread.close()
     await assert.rejects(thread.list(list), isCoded('trail-closed'))
-    for (const answer of await Promise.all(asked)) assert.equal(answer.listed.length, 20)
+    for (const answer of await Promise.all(asked)) assert.equal(answer.records, 20)
     await closed
   })
 
@@ -54,7 +54,7 @@ describe('the reading thread', () => {
     const thread = startReading(place())
     const asked = await Promise.allSettled(Array.from({ length: 1001 }, () => thread.head()))
     assert.equal(asked.filter(({ status }) => status === 'fulfilled').length, 1000)
-    assert.equal((await thread.list(list)).listed.length, 20)
+    assert.equal((await thread.list(list)).records, 20)
     await thread.close()
   })
 

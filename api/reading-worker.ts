@@ -5,7 +5,7 @@ import { readingOf } from '../session-ends/reading.ts'
 import { ViewsReader } from '../session-ends/views-reader.ts'
 import { messageOf, TrailError, type TrailErrorCode } from '../trail/error.ts'
 import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
-import { withExports, type Reads } from './reads.ts'
+import { readsOf, type Reads } from './reads.ts'
 
 export interface ReadingWorkerData {
   trailPath: string
@@ -32,7 +32,7 @@ if (!port) throw new Error('reading-worker.ts runs as a worker thread only')
 const { trailPath, viewsPath } = workerData as ReadingWorkerData
 const trail = openSqliteReader(trailPath)
 const views = new ViewsReader(viewsPath)
-const reads = withExports(readingOf(views, trail))
+const reads = readsOf(readingOf(views, trail))
 
 port.on('message', (message: ReadingCall | 'close') => {
   if (message !== 'close') {
@@ -46,6 +46,14 @@ port.on('message', (message: ReadingCall | 'close') => {
   port.close()
 })
 
+/** The bytes of a part of a file change hands, and are not copied. */
+function bytesIn(reply: ReadingReply): ArrayBuffer[] {
+  const value = 'value' in reply ? reply.value : null
+  return typeof value === 'object' && value !== null && 'bytes' in value && value.bytes instanceof Uint8Array
+    ? [value.bytes.buffer as ArrayBuffer]
+    : []
+}
+
 async function answer({ call, method, args }: ReadingCall): Promise<void> {
   const run = reads[method] as (...args: unknown[]) => Promise<unknown>
   const reply = await run(...args).then(
@@ -56,5 +64,5 @@ async function answer({ call, method, args }: ReadingCall): Promise<void> {
       message: messageOf(error),
     }),
   )
-  port?.postMessage(reply)
+  port?.postMessage(reply, bytesIn(reply))
 }

@@ -1,12 +1,52 @@
-/** What the routes read. Behind it are a thread and its SQLite connections, or, in tests and commands, the calling thread. */
-import type { Reading } from '../session-ends/reading.ts'
+/**
+ * What the routes read, as the JSON that they answer: made where it is read, so that the thread of the logouts only passes it on.
+ * Behind it are a thread and its SQLite connections, or, in tests and commands, the calling thread.
+ */
+import type { Reading, ReadPosition } from '../session-ends/reading.ts'
+import type { ChangePlace, ChangesRequest, ListRequest } from '../session-ends/session-list.ts'
 import { exportPart, type ExportPart, type ExportRequest } from './export-text.ts'
+import { sessionJson } from './session-json.ts'
 
-export interface Reads extends Reading {
-  /** The next part of an export, as text. */
+/** `json`: an array of session records. */
+export interface PageText {
+  position: ReadPosition
+  json: string
+  records: number
+}
+
+export interface Reads extends Pick<Reading, 'lastPlace' | 'entries' | 'head'> {
+  /** A session with its entries; `json` is null when no entry is about it. */
+  session: (id: string, now: number) => Promise<{ position: ReadPosition; json: string | null }>
+  /** `next`: the place behind which the next page begins; null when this is the last. */
+  list: (request: ListRequest) => Promise<PageText & { next: number | null }>
+  /** `more`: ask again behind `next`, also when nothing was found. */
+  changes: (request: ChangesRequest) => Promise<PageText & { next: ChangePlace; more: boolean }>
+  /** The next part of an export. */
   exportPart: (request: ExportRequest) => Promise<ExportPart>
 }
 
-export function withExports(reading: Reading): Reads {
-  return { ...reading, exportPart: (request) => exportPart(reading, request) }
+export function readsOf(reading: Reading): Reads {
+  return {
+    session: async (id, now) => {
+      const { position, found } = await reading.session(id, now)
+      const json = found && JSON.stringify({ ...sessionJson(found.record), entries: found.entries })
+      return { position, json }
+    },
+    list: async (request) => {
+      // One more than is shown says whether there are more.
+      const { position, listed } = await reading.list({ ...request, limit: request.limit + 1 })
+      const shown = listed.slice(0, request.limit)
+      const json = JSON.stringify(shown.map(({ record }) => sessionJson(record)))
+      const next = listed.length > request.limit ? (shown.at(-1)?.id ?? null) : null
+      return { position, json, records: shown.length, next }
+    },
+    changes: async (request) => {
+      const { position, records, next, more } = await reading.changes(request)
+      return { position, json: JSON.stringify(records.map(sessionJson)), records: records.length, next, more }
+    },
+    exportPart: (request) => exportPart(reading, request),
+    lastPlace: () => reading.lastPlace(),
+    entries: (after, limit) => reading.entries(after, limit),
+    head: () => reading.head(),
+  }
 }

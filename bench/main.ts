@@ -7,9 +7,12 @@ import { largeTrail } from './large.ts'
 import { hasWrk, type Generator } from './load.ts'
 import { HELP, readOptions, type BenchOptions } from './options.ts'
 import { progress } from './progress.ts'
-import { tableOf, type Series } from './report.ts'
+import { ALONE, tableOf, type Series } from './report.ts'
 import { runRound, type RoundOptions } from './round.ts'
+import { readsTable } from './reads.ts'
+import { startReaders } from './readers.ts'
 import { recordsTable } from './records.ts'
+import { seededFolders } from './seeded.ts'
 import { targets, webhookTargets, type Target } from './targets.ts'
 import { tokenFiles, WEBHOOK_SECRET, type TokenFiles } from './tokens.ts'
 
@@ -103,6 +106,19 @@ const scenarios: Record<BenchOptions['scenarios'][number], (bench: Bench) => Pro
   records: async ({ options }) => {
     console.log(`\n${await recordsTable(options)}`)
   },
+  reads: async (bench) => {
+    const line = { ...lineOf(targets['rung-2']), tokens: bench.tokens.distinct }
+    using seeded = await seededFolders()
+    const lines: Line[] = [
+      { ...line, title: ALONE, round: () => ({ filled: seeded.next() }) },
+      {
+        ...line,
+        title: 'while four readers read',
+        round: () => ({ filled: seeded.next(), beside: startReaders }),
+      },
+    ]
+    await measure(bench, { title: 'logouts while others read', lines, generator: 'autocannon' })
+  },
   large: async (bench) => {
     const { entries } = bench.options
     const { folder, renew } = await largeTrail(join(BUILT, 'large'), entries)
@@ -117,6 +133,7 @@ const scenarios: Record<BenchOptions['scenarios'][number], (bench: Bench) => Pro
       },
     ]
     await measure(bench, { title: 'a large trail', lines, generator: 'autocannon' })
+    console.log(`\n${await readsTable(join(BUILT, 'large-views'), entries)}`)
   },
 }
 

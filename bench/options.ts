@@ -9,6 +9,7 @@ export const scenarioNames = [
   'forged',
   'webhooks',
   'records',
+  'reads',
   'large',
 ] as const
 export type ScenarioName = (typeof scenarioNames)[number]

@@ -7,6 +7,9 @@ export interface Series {
   rounds: Round[]
 }
 
+/** The line that the others of its table are compared with. */
+export const ALONE = 'logouts alone'
+
 /**
  * Medians of the rounds. A ratio is the median of the ratios of each round, with the least and the most beside it; a
  * target with a fault has that instead of figures.
@@ -17,6 +20,7 @@ export function tableOf(series: readonly Series[]): string {
     'naive: console.log',
     'one day: @clerk/hono + INSERT',
     'into an empty trail',
+    ALONE,
     'usual: verify, console.log',
     'verify + INSERT',
   ]
@@ -30,6 +34,7 @@ export function tableOf(series: readonly Series[]): string {
     ...cpuBase.map((base) => `CPU × ${shortOf(base.title)}`),
     'p50 ms',
     'p99 ms',
+    ...cpuBase.map((base) => `p99 × ${shortOf(base.title)}`),
     'peak MB',
   ]
   const rows = series.map(({ title, rounds }) => {
@@ -44,6 +49,7 @@ export function tableOf(series: readonly Series[]): string {
       ...cpuBase.map((base) => ratio(cpu, rounds, base.rounds)),
       figureOf(of((round) => round.p50Ms)),
       figureOf(of((round) => round.p99Ms)),
+      ...cpuBase.map((base) => ratio(p99, rounds, base.rounds)),
       figureOf(of((round) => round.peakBytes / 1e6)),
     ]
   })
@@ -62,12 +68,17 @@ function cpu({ cpuMicros }: Round): number {
   return cpuMicros
 }
 
+function p99({ p99Ms }: Round): number {
+  return p99Ms
+}
+
 function ratio(figure: (round: Round) => number, rounds: readonly Round[], base: readonly Round[]): string {
   const ratios = rounds.flatMap((round, at) => {
     const other = base[at]
     return other ? [figure(round) / figure(other)] : []
   })
   const { median, least, most } = spreadOf(ratios)
+  if (Number.isNaN(median)) return '–'
   if (rounds === base) return '1'
   return `${short(median)} (${short(least)}–${short(most)})`
 }

@@ -18,16 +18,27 @@ export interface RoundOptions {
   place: Omit<Place, 'folder'>
   /** A folder to use instead of an empty one, and what it already holds. */
   filled?: { folder: string; recorded: number } | undefined
+  /** Runs beside the load; what it gives is called when the load has ended. */
+  beside?: ((port: number) => () => Promise<void>) | undefined
   /** How many logouts must be on record for the answers given. Default: one for each. */
   expected?: (everAnswered: number) => number
 }
 
 export async function runRound(target: Target, options: RoundOptions): Promise<Round> {
-  const { generator, order, place, filled, expected = (everAnswered: number) => everAnswered } = options
+  const {
+    generator,
+    order,
+    place,
+    filled,
+    beside,
+    expected = (everAnswered: number) => everAnswered,
+  } = options
   const folder = filled?.folder ?? mkdtempSync(join(tmpdir(), 'logout-trail-bench-'))
   try {
     const running = await startTarget(target, { ...place, folder })
+    const end = beside?.(running.port)
     const figures = await drive(generator, running, order)
+    await end?.()
     const peakBytes = running.peakBytes()
     await running.stop()
     const recorded = target.recorded ? target.recorded(folder) - (filled?.recorded ?? 0) : null

@@ -24,6 +24,8 @@ export interface Command {
 /** Standard output of a target, in its folder. */
 export const OUTPUT = 'output.log'
 
+export const READER_KEY = 'bench'.padEnd(32, '-')
+
 const ROOT = join(import.meta.dirname, '..')
 
 export const targets = {
@@ -108,6 +110,7 @@ function service({ port, folder, jwtKey }: TargetSettings): Command {
       CLERK_ISSUER: ISSUER,
       CLERK_PUBLISHABLE_KEY: PUBLISHABLE_KEY,
       CLERK_JWT_KEY: jwtKey,
+      READER_API_KEYS: `bench:${READER_KEY}`,
       NODE_ENV: 'production',
     },
   }

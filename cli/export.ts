@@ -3,7 +3,7 @@ import { open, rename, rm } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { defineCommand } from 'citty'
-import { exportFormats, exportTexts, type ExportFormat } from '../api/export-text.ts'
+import { exportFormats, exportPieces, type ExportFormat } from '../api/export-text.ts'
 import type { Reads } from '../api/reads.ts'
 import type { SessionFilter } from '../session-ends/sessions-query.ts'
 import { filterArgs, filterFrom, filterOptions } from './filters.ts'
@@ -43,7 +43,7 @@ async function exportSessions(args: Record<string, unknown>): Promise<void> {
   const format = formatOf(args['format'], out)
   if (out !== null && existsSync(out))
     throw new UsageError(`--out: ${out} is there already; name a new file.`)
-  await withRecords(async (reads) => {
+  await withRecords(async ({ reads }) => {
     if (out === null) await toStandardOutput(reads, { filter, format })
     else await toFile(reads, { filter, format, out })
   })
@@ -61,7 +61,7 @@ interface Wanted {
   format: ExportFormat
 }
 
-async function* textsOf(reads: Reads, wanted: Wanted): AsyncGenerator<string, void> {
+async function* piecesOf(reads: Reads, wanted: Wanted): AsyncGenerator<Uint8Array, void> {
   const { position, place } = await reads.lastPlace()
   const show = progress('records looked at')
   const counted: Pick<Reads, 'exportPart'> = {
@@ -71,13 +71,13 @@ async function* textsOf(reads: Reads, wanted: Wanted): AsyncGenerator<string, vo
       return part
     },
   }
-  yield* exportTexts(counted, { ...wanted, upTo: place, start: position, now: Date.now() })
+  yield* exportPieces(counted, { ...wanted, upTo: place, start: position, now: Date.now() })
 }
 
 /** Whoever reads may stop reading (`| head`): then nothing more is written, and it is no failure of ours. */
 async function toStandardOutput(reads: Reads, wanted: Wanted): Promise<void> {
   try {
-    await pipeline(Readable.from(textsOf(reads, wanted)), process.stdout, { end: false })
+    await pipeline(Readable.from(piecesOf(reads, wanted)), process.stdout, { end: false })
   } catch (error) {
     if (!(error instanceof Error && 'code' in error && error.code === 'EPIPE')) throw error
     process.exitCode = 1
@@ -88,7 +88,7 @@ async function toStandardOutput(reads: Reads, wanted: Wanted): Promise<void> {
 async function toFile(reads: Reads, { out, ...wanted }: Wanted & { out: string }): Promise<void> {
   const part = `${out}.part`
   try {
-    await pipeline(Readable.from(textsOf(reads, wanted)), createWriteStream(part, { mode: 0o600 }))
+    await pipeline(Readable.from(piecesOf(reads, wanted)), createWriteStream(part, { mode: 0o600 }))
     const file = await open(part)
     await file.sync()
     const { size } = await file.stat()

@@ -1,13 +1,18 @@
 /** The session records beside the trail of `DATABASE_URL`, to read, also while the service runs. */
 import { readTrailPath } from '../api/config.ts'
-import { withExports, type Reads } from '../api/reads.ts'
-import { readingOf } from '../session-ends/reading.ts'
+import { readsOf, type Reads } from '../api/reads.ts'
+import { readingOf, type Reading } from '../session-ends/reading.ts'
 import { ViewsReader } from '../session-ends/views-reader.ts'
 import { viewsPathOf } from '../session-ends/views-schema.ts'
 import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
 
+export interface Records {
+  reading: Reading
+  reads: Reads
+}
+
 /** Says on standard error when the records are behind the trail. */
-export async function withRecords(use: (reads: Reads, trailPath: string) => Promise<void>): Promise<void> {
+export async function withRecords(use: (records: Records) => Promise<void>): Promise<void> {
   const path = readTrailPath()
   const trail = openSqliteReader(path)
   const views = new ViewsReader(viewsPathOf(path))
@@ -17,7 +22,8 @@ export async function withRecords(use: (reads: Reads, trailPath: string) => Prom
       console.error(
         `${behind} entries are not in the records yet; the running service, or rebuild, adds them.`,
       )
-    await use(withExports(readingOf(views, trail)), path)
+    const reading = readingOf(views, trail)
+    await use({ reading, reads: readsOf(reading) })
   } finally {
     views.close()
     trail.close()

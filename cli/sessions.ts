@@ -33,9 +33,9 @@ async function sessions(args: Record<string, unknown>): Promise<void> {
   const filter = filterFrom(args)
   const limit = wholeNumberIn(String(args['limit']), { min: 1, max: MOST })
   if (limit === null) throw new UsageError(`--limit must be a whole number from 1 to ${MOST}.`)
-  await withRecords(async (reads) => {
+  await withRecords(async ({ reading }) => {
     const request = { filter, order: 'newest', beyond: null, now: Date.now() } as const
-    const { listed } = await reads.list({ ...request, limit: limit + 1 })
+    const { listed } = await reading.list({ ...request, limit: limit + 1 })
     const shown = listed.slice(0, limit).map(({ record }) => record)
     if (args['json'] === true) {
       for (const record of shown) console.log(JSON.stringify(sessionJson(record)))

@@ -1,9 +1,17 @@
 /** Lists session records, a page at a time; each page is read in one transaction. */
-import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite'
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import type { CompiledQuery } from 'kysely'
+import type { UserId } from '../trail/entry.ts'
 import type { SessionFacts } from './facts.ts'
-import { recordOf, type SessionRecord } from './record.ts'
-import { manyOfOrg, nextChanges, nextIds, type SessionFilter } from './sessions-query.ts'
+import { recordOf, type SessionRecord, type UserEnd } from './record.ts'
+import {
+  manyOfOrg,
+  nextChanges,
+  nextRows,
+  nextRowsNearby,
+  type SessionFilter,
+  type Walk,
+} from './sessions-query.ts'
 import { prepared } from './statements.ts'
 import { userEndsOf } from './views-reader.ts'
 
@@ -49,23 +57,34 @@ export interface Changes {
 const WINDOW = 5000
 
 export function listSessions(db: DatabaseSync, { filter, order, beyond, limit, now }: ListRequest): Listed[] {
-  const orgIsLarge = filter.org_id !== undefined && all(db, manyOfOrg(filter.org_id)).length > 0
+  const orgIsLarge = filter.org_id !== undefined && rowsFrom(db, manyOfOrg(filter.org_id)).length > 0
   const start = order === 'newest' ? Number.MAX_SAFE_INTEGER : -1
-  const query = nextIds({ filter, order, beyond: beyond ?? start, limit, orgIsLarge })
-  if (!query) return []
-  return all(db, query).map(({ id }) => ({ id: Number(id), record: recordIn(db, Number(id), now) }))
+  const walk = { filter, order, beyond: beyond ?? start, limit, orgIsLarge }
+  const rows = fullPage(db, walk) ?? rowsFrom<Row>(db, nextRows(walk))
+  const recordOfRow = recorder(db, now)
+  return rows.map((row) => ({ id: row.id, record: recordOfRow(row) }))
+}
+
+/** Only where it saves reading day by day. */
+function fullPage(db: DatabaseSync, walk: Walk): Row[] | null {
+  if (walk.filter.from === undefined && walk.filter.to === undefined) return null
+  const rows = rowsFrom<Row>(db, nextRowsNearby(walk))
+  return rows.length === walk.limit ? rows : null
 }
 
 export function changedSessions(db: DatabaseSync, { filter, after, limit, now }: ChangesRequest): Changes {
-  const rows = all(db, nextChanges({ filter, after, window: WINDOW }))
+  const rows = rowsFrom<{ id: number; last_index: number; fits: number }>(
+    db,
+    nextChanges({ filter, after, window: WINDOW }),
+  )
   const found: number[] = []
   let next = after
   for (const row of rows) {
-    if (found.length === limit) return { records: recordsIn(db, found, now), next, more: true }
-    next = { index: Number(row['last_index']), id: Number(row['id']) }
-    if (row['fits'] === 1) found.push(next.id)
+    if (found.length === limit) return { records: rowsAt(db, found).map(recorder(db, now)), next, more: true }
+    next = { index: row.last_index, id: row.id }
+    if (row.fits === 1) found.push(next.id)
   }
-  return { records: recordsIn(db, found, now), next, more: rows.length === WINDOW }
+  return { records: rowsAt(db, found).map(recorder(db, now)), next, more: rows.length === WINDOW }
 }
 
 /** The place of the last record that there is; -1: there is none. */
@@ -83,16 +102,24 @@ export function atOneMoment<T>(db: DatabaseSync, read: () => T): T {
   }
 }
 
-function recordsIn(db: DatabaseSync, ids: readonly number[], now: number): SessionRecord[] {
-  return ids.map((id) => recordIn(db, id, now))
+type Row = SessionFacts & { id: number }
+
+/** The ends of each account are looked up once for a page. */
+function recorder(db: DatabaseSync, now: number): (facts: SessionFacts) => SessionRecord {
+  const ends = new Map<UserId | null, UserEnd[]>()
+  return (facts) => {
+    const known = ends.get(facts.user_id) ?? userEndsOf(db, facts.user_id)
+    ends.set(facts.user_id, known)
+    return recordOf(facts, known, now)
+  }
 }
 
-function recordIn(db: DatabaseSync, id: number, now: number): SessionRecord {
-  const row = prepared(db, 'SELECT * FROM sessions WHERE id = ?').get(id)
-  const facts = row as unknown as SessionFacts
-  return recordOf(facts, userEndsOf(db, facts.user_id), now)
+function rowsAt(db: DatabaseSync, ids: readonly number[]): Row[] {
+  const row = prepared(db, 'SELECT * FROM sessions WHERE id = ?')
+  return ids.map((id) => row.get(id) as unknown as Row)
 }
 
-function all(db: DatabaseSync, { sql, parameters }: CompiledQuery): Record<string, SQLOutputValue>[] {
-  return prepared(db, sql).all(...(parameters as SQLInputValue[]))
+/** Null: nothing can fit. */
+function rowsFrom<Found>(db: DatabaseSync, query: CompiledQuery | null): Found[] {
+  return query ? (prepared(db, query.sql).all(...(query.parameters as SQLInputValue[])) as Found[]) : []
 }

@@ -75,12 +75,37 @@ export interface Walk {
   orgIsLarge: boolean
 }
 
-/** The ids of the next rows that fit, in their order; null when nothing can. */
-export function nextIds(walk: Walk): CompiledQuery | null {
-  const { filter } = walk
-  const wanted = outcomesThatAre(filter)
+/** The next rows that fit, in their order; null when nothing can. */
+export function nextRows(walk: Walk): CompiledQuery | null {
+  const wanted = outcomesThatAre(walk.filter)
   if (wanted.length === 0) return null
-  const rest = residual(filter, wanted)
+  const ids = nextIds(walk, wanted, residual(walk.filter, wanted))
+  return rowsOf(ids, walk.order).compile(db)
+}
+
+/**
+ * The same, of the next few rows only. Where most rows fit, as of the last weeks when the newest are asked for, that is a full page,
+ * and then it is the right one.
+ */
+export function nextRowsNearby(walk: Walk): CompiledQuery | null {
+  const wanted = outcomesThatAre(walk.filter)
+  if (wanted.length === 0) return null
+  const { is, ordered } = places[walk.order]
+  const nearby = sql`SELECT * FROM sessions WHERE id ${is} ${walk.beyond} ORDER BY id ${ordered} LIMIT ${NEARBY}`
+  const fit = residual(walk.filter, wanted)
+  return sql`SELECT * FROM (${nearby}) AS nearby WHERE ${fit} ORDER BY id ${ordered} LIMIT ${walk.limit}`.compile(
+    db,
+  )
+}
+
+const NEARBY = 1000
+
+function rowsOf(ids: RawBuilder<unknown>, order: Walk['order']): RawBuilder<unknown> {
+  return sql`SELECT * FROM sessions WHERE id IN (${ids}) ORDER BY id ${places[order].ordered}`
+}
+
+function nextIds(walk: Walk, wanted: readonly number[], rest: Condition): RawBuilder<unknown> {
+  const { filter } = walk
   if (filter.session_id !== undefined) return led(walk, sql`session_id = ${filter.session_id}`, rest)
   if (filter.user_id !== undefined) return led(walk, sql`user_id = ${filter.user_id}`, rest)
   if (filter.q !== undefined) {
@@ -127,24 +152,20 @@ const places = {
   oldest: { is: sql.raw('>'), ordered: sql.raw('ASC') },
 }
 
-function idsOf({ order, beyond, limit }: Walk, lead: Condition, rest: Condition): RawBuilder<unknown> {
+function led({ order, beyond, limit }: Walk, lead: Condition, rest: Condition): RawBuilder<unknown> {
   const { is, ordered } = places[order]
   return sql`SELECT id FROM sessions WHERE ${lead} AND id ${is} ${beyond} AND ${rest} ORDER BY id ${ordered} LIMIT ${limit}`
 }
 
-function led(walk: Walk, lead: Condition, rest: Condition): CompiledQuery {
-  return idsOf(walk, lead, rest).compile(db)
-}
-
 /** Each part is in the order of the ids already, so only the heads are put together. */
-function union(walk: Walk, leads: readonly Condition[], rest: Condition): CompiledQuery {
-  const parts = leads.map((lead) => sql`SELECT id FROM (${idsOf(walk, lead, rest)})`)
+function union(walk: Walk, leads: readonly Condition[], rest: Condition): RawBuilder<unknown> {
+  const parts = leads.map((lead) => sql`SELECT id FROM (${led(walk, lead, rest)}) AS part`)
   const { ordered } = places[walk.order]
-  return sql`${sql.join(parts, sql` UNION `)} ORDER BY id ${ordered} LIMIT ${walk.limit}`.compile(db)
+  return sql`SELECT id FROM (${sql.join(parts, sql` UNION `)}) AS parts ORDER BY id ${ordered} LIMIT ${walk.limit}`
 }
 
 /** The days that there are, and of each day the first few of each outcome. */
-function byDay(walk: Walk, wanted: readonly number[], rest: Condition): CompiledQuery {
+function byDay(walk: Walk, wanted: readonly number[], rest: Condition): RawBuilder<unknown> {
   const { from = 0, to = Number.MAX_SAFE_INTEGER } = walk.filter
   const [first, last] = [dayOf(from), dayOf(to - 1)]
   const lead: Condition = sql`day = days.day AND outcome = wanted.outcome`
@@ -157,8 +178,8 @@ function byDay(walk: Walk, wanted: readonly number[], rest: Condition): Compiled
     ),
     wanted (outcome) AS (VALUES ${sql.join(wanted.map((outcome) => sql`(${outcome})`))})
     SELECT found.id FROM days CROSS JOIN wanted CROSS JOIN sessions AS found
-    WHERE found.id IN (${idsOf(walk, lead, rest)})
-    ORDER BY found.id ${ordered} LIMIT ${walk.limit}`.compile(db)
+    WHERE found.id IN (${led(walk, lead, rest)})
+    ORDER BY found.id ${ordered} LIMIT ${walk.limit}`
 }
 
 export interface ChangesWalk {

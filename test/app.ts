@@ -10,7 +10,7 @@ import { FailedAttempts } from '../api/failed-attempts.ts'
 import { logoutLog } from '../api/logout-log.ts'
 import { openMetrics } from '../api/metrics.ts'
 import { readersOf, type ReaderKey } from '../api/readers.ts'
-import { withExports, type Reads } from '../api/reads.ts'
+import { readsOf, type Reads } from '../api/reads.ts'
 import { namedMix } from '../api/views.ts'
 import { followOnce, openViews } from '../session-ends/follow.ts'
 import { readingOf } from '../session-ends/reading.ts'
@@ -75,7 +75,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const reader = openSqliteReader(path)
   const views = await openViews(viewsPathOf(path), reader)
   const records = new ViewsReader(viewsPathOf(path))
-  const direct = withExports(readingOf(records, reader))
+  const direct = readsOf(readingOf(records, reader))
   const reading = options.wrapReads?.(direct) ?? direct
   const lines: string[] = []
   const errors: Error[] = []

@@ -6,7 +6,7 @@
  */
 import type { AppendOutcome } from '../../trail/trail.ts'
 import { sessionsExported, type Report } from '../../trail/entry.ts'
-import { exportFormats, exportTexts, type ExportFormat } from '../export-text.ts'
+import { exportFormats, exportPieces, type ExportFormat } from '../export-text.ts'
 import { problem } from '../problem.ts'
 import { isRefused, readQuery, refuse, type Refused } from '../query.ts'
 import { readHeaders } from '../read-answer.ts'
@@ -48,8 +48,8 @@ export function sessionExportWith({ reading, record, networkOf, newRequestId, no
       sessionsExported(at, { actor_id: reader.name, request_id: newRequestId(), ...networkOf(request) }),
     )
     if (outcome !== 'durable') return problem('not-ready', NOT_RECORDED)
-    const texts = exportTexts(reading, { ...asked, upTo: place, start: position, now: at })
-    return new Response(streamOf(texts), { headers })
+    const pieces = exportPieces(reading, { ...asked, upTo: place, start: position, now: at })
+    return new Response(streamOf(pieces), { headers })
   }
 }
 
@@ -77,18 +77,17 @@ function parse(url: string): Asked | Refused {
   return isRefused(filter) ? filter : { format, filter }
 }
 
-/** A part is asked for when the one before was taken; a client that goes away ends them. */
-function streamOf(texts: AsyncGenerator<string, void>): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder()
+/** A piece is asked for when the one before was taken; a client that goes away ends them. */
+function streamOf(pieces: AsyncGenerator<Uint8Array, void>): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const { done, value } = await texts.next()
+        const { done, value } = await pieces.next()
         if (done) controller.close()
-        else controller.enqueue(encoder.encode(value))
+        else controller.enqueue(value)
       },
       async cancel() {
-        await texts.return()
+        await pieces.return()
       },
     },
     { highWaterMark: 0 },

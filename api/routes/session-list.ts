@@ -1,14 +1,14 @@
 /** GET /v1/sessions: session records, found by filters, a page at a time. */
-import type { Reading, ReadPosition } from '../../session-ends/reading.ts'
+import type { ReadPosition } from '../../session-ends/reading.ts'
 import type { SessionFilter } from '../../session-ends/sessions-query.ts'
 import { readCursor, writeCursor, type Cursor, type CursorOrder } from '../cursor.ts'
 import { isRefused, readQuery, refuse, wholeNumberIn, type Refused } from '../query.ts'
 import { answered } from '../read-answer.ts'
+import type { Reads } from '../reads.ts'
 import { filterNames, parseFilter } from '../session-filter.ts'
-import { sessionJson } from '../session-json.ts'
 
 export interface SessionListDeps {
-  reading: Pick<Reading, 'list' | 'changes'>
+  reading: Pick<Reads, 'list' | 'changes'>
   /** ms since 1970. */
   now: () => number
 }
@@ -34,14 +34,16 @@ export function sessionListWith({ reading, now }: SessionListDeps) {
 
   async function newest({ filter, limit, cursor }: Asked): Promise<Response> {
     const [beyond = null] = cursor?.at ?? []
-    // One more than is shown says whether there are more.
-    const request = { filter, order: 'newest', beyond, limit: limit + 1, now: now() } as const
-    const { position, listed } = await reading.list(request)
+    const { position, json, next } = await reading.list({
+      filter,
+      order: 'newest',
+      beyond,
+      limit,
+      now: now(),
+    })
     if (isOfAnother(position, cursor)) return refuse(anotherTrail)
-    const shown = listed.slice(0, limit)
-    const last = listed.length > limit ? shown.at(-1) : undefined
-    const next = last ? writeCursor({ order: 'newest', epoch: position.epoch, at: [last.id] }, filter) : null
-    return answered(position, { items: shown.map(({ record }) => sessionJson(record)), next_cursor: next })
+    const at = next === null ? null : ({ order: 'newest', epoch: position.epoch, at: [next] } as const)
+    return answered(position, pageOf(json, at && writeCursor(at, filter)))
   }
 
   /** The cursor is never null: what changes from now on comes behind it. */
@@ -49,14 +51,18 @@ export function sessionListWith({ reading, now }: SessionListDeps) {
     const [index = -1, id = -1] = cursor?.at ?? []
     let found = await reading.changes({ filter, after: { index, id }, limit, now: now() })
     // Rows that do not fit are passed over, so that nothing found means that there is nothing.
-    while (found.records.length === 0 && found.more && !signal.aborted) {
+    while (found.records === 0 && found.more && !signal.aborted) {
       found = await reading.changes({ filter, after: found.next, limit, now: now() })
     }
-    const { position, records, next } = found
+    const { position, json, next } = found
     if (isOfAnother(position, cursor)) return refuse(anotherTrail)
     const at = { order: 'changes', epoch: position.epoch, at: [next.index, next.id] } as const
-    return answered(position, { items: records.map(sessionJson), next_cursor: writeCursor(at, filter) })
+    return answered(position, pageOf(json, writeCursor(at, filter)))
   }
+}
+
+function pageOf(items: string, nextCursor: string | null): string {
+  return `{"items":${items},"next_cursor":${JSON.stringify(nextCursor)}}`
 }
 
 function isOfAnother({ epoch }: ReadPosition, cursor: Cursor | null): boolean {

@@ -1,0 +1,131 @@
+/** What reading costs where there are many sessions: in the database, and through the thread that reads. */
+import { statSync } from 'node:fs'
+import { startReading } from '../api/reading-thread.ts'
+import { listSessions } from '../session-ends/session-list.ts'
+import type { SessionFilter } from '../session-ends/sessions-query.ts'
+import { ViewsReader } from '../session-ends/views-reader.ts'
+import type { OrgId, UserId } from '../trail/entry.ts'
+import { chanceFrom } from '../test/disk-image.ts'
+import { largeViews, ORGS, SESSIONS_OF_A_USER, YEAR_MS } from './large-views.ts'
+import { progress } from './progress.ts'
+import { aligned } from './report.ts'
+import { quantile } from './statistics.ts'
+
+const PAGE = 50
+const DAY_MS = 86_400_000
+
+interface Asked {
+  filter: SessionFilter
+  beyond: number | null
+}
+
+type Ask = (random: () => number, sessions: number) => Asked
+
+const now = Date.now()
+const somewhere = (random: () => number, sessions: number) => Math.floor(random() * sessions)
+const user = (random: () => number, sessions: number) =>
+  `user_${somewhere(random, sessions / SESSIONS_OF_A_USER)
+    .toString(16)
+    .padStart(27, '0')}` as UserId
+const org = (random: () => number) => `org_${Math.floor(random() * ORGS)}` as OrgId
+const days = (random: () => number, count: number) => {
+  const from = now - Math.floor(random() * (YEAR_MS - count * DAY_MS)) - count * DAY_MS
+  return { from, to: from + count * DAY_MS }
+}
+
+const reads: { title: string; ask: Ask; times: number }[] = [
+  { title: 'the newest', ask: () => ({ filter: {}, beyond: null }), times: 1000 },
+  { title: 'a random cursor', ask: (r, n) => ({ filter: {}, beyond: somewhere(r, n) }), times: 1000 },
+  { title: 'one user', ask: (r, n) => ({ filter: { user_id: user(r, n) }, beyond: null }), times: 2000 },
+  {
+    title: 'any id (q), of a user',
+    ask: (r, n) => ({ filter: { q: user(r, n) }, beyond: null }),
+    times: 1000,
+  },
+  {
+    title: 'one organisation, random cursor',
+    ask: (r, n) => ({ filter: { org_id: org(r) }, beyond: somewhere(r, n) }),
+    times: 1000,
+  },
+  {
+    title: 'one organisation, 30 days',
+    ask: (r) => ({ filter: { org_id: org(r), ...days(r, 30) }, beyond: null }),
+    times: 200,
+  },
+  {
+    title: 'revoked, random cursor',
+    ask: (r, n) => ({ filter: { reason: 'revoked' }, beyond: somewhere(r, n) }),
+    times: 1000,
+  },
+  {
+    title: 'ended, random cursor',
+    ask: (r, n) => ({ filter: { state: 'ended' }, beyond: somewhere(r, n) }),
+    times: 500,
+  },
+  { title: 'one day', ask: (r) => ({ filter: days(r, 1), beyond: null }), times: 200 },
+  {
+    title: '90 days, revoked',
+    ask: (r) => ({ filter: { ...days(r, 90), reason: 'revoked' }, beyond: null }),
+    times: 100,
+  },
+  {
+    title: 'since half a year',
+    ask: () => ({ filter: { from: now - YEAR_MS / 2 }, beyond: null }),
+    times: 50,
+  },
+  {
+    title: 'nothing fits: a user that is not there',
+    ask: () => ({ filter: { user_id: 'user_none' as UserId }, beyond: null }),
+    times: 1000,
+  },
+  {
+    title: 'nothing fits: replaced',
+    ask: () => ({ filter: { reason: 'replaced' }, beyond: null }),
+    times: 1000,
+  },
+  {
+    title: 'nothing fits: an organisation, requested',
+    ask: (r) => ({ filter: { org_id: org(r), state: 'requested' }, beyond: null }),
+    times: 200,
+  },
+  {
+    title: 'nothing fits: a day of ten years ago',
+    ask: () => ({ filter: { from: 0, to: now - 10 * YEAR_MS }, beyond: null }),
+    times: 200,
+  },
+]
+
+export async function readsTable(folder: string, sessions: number): Promise<string> {
+  const { trailPath, viewsPath } = await largeViews(folder, sessions)
+  const db = new ViewsReader(viewsPath).db()
+  if (!db) throw new Error('There are no records.')
+  const thread = startReading({ trailPath, viewsPath })
+  const rows: string[][] = []
+  for (const { title, ask, times } of reads) {
+    progress(`reads · ${title}`)
+    const random = chanceFrom(1)
+    const inDatabase: number[] = []
+    const throughThread: number[] = []
+    let found = 0
+    for (let time = 0; time < times; time += 1) {
+      const request = { ...ask(random, sessions), order: 'newest', limit: PAGE + 1, now } as const
+      const from = performance.now()
+      found += listSessions(db, request).length
+      const between = performance.now()
+      await thread.list(request)
+      inDatabase.push(between - from)
+      throughThread.push(performance.now() - between)
+    }
+    const figures = [inDatabase, throughThread].flatMap((values) => [
+      quantile(values, 0.5),
+      quantile(values, 0.99),
+    ])
+    rows.push([title, (found / times).toFixed(0), ...figures.map((ms) => ms.toFixed(2))])
+  }
+  progress('')
+  await thread.close()
+  db.close()
+  const size = statSync(viewsPath).size / sessions
+  const head = ['', 'records', 'p50 ms', 'p99 ms', 'thread p50 ms', 'p99 ms']
+  return `a page of ${PAGE} at ${sessions.toLocaleString('en')} sessions (views.db: ${size.toFixed(0)} bytes a session)\n\n${aligned([head, ...rows])}`
+}
