@@ -6,7 +6,11 @@ export const problemStatus = {
   'method-not-allowed': 405,
   unauthorized: 401,
   forbidden: 403,
+  'invalid-request': 400,
+  'unknown-filter': 400,
+  'position-ahead': 409,
   'body-too-large': 413,
+  'rate-limited': 429,
   'webhook-signature-invalid': 400,
   'webhook-timestamp-stale': 400,
   'webhook-body-invalid': 400,
@@ -23,7 +27,11 @@ const titles: Record<ProblemCode, string> = {
   'method-not-allowed': 'Method not allowed',
   unauthorized: 'Unauthorized',
   forbidden: 'Forbidden',
+  'invalid-request': 'The request is not valid',
+  'unknown-filter': 'There is no such filter',
+  'position-ahead': 'The trail ends before that',
   'body-too-large': 'Body too large',
+  'rate-limited': 'Too many requests',
   'webhook-signature-invalid': 'The signature is not Clerk’s',
   'webhook-timestamp-stale': 'The webhook is too old or too new',
   'webhook-body-invalid': 'The body is not that of a webhook',
@@ -40,6 +48,11 @@ export const details = {
   'body-too-large': 'A webhook has at most 256 kB.',
   'webhooks-not-configured': 'Set CLERK_WEBHOOK_SIGNING_SECRET: nothing is accepted unsigned.',
   'webhook-not-recorded': 'The trail could not confirm it. Svix sends it again by itself.',
+  'position-ahead':
+    'Trail-Position says where the trail ends. A restored backup has a higher epoch, and gives indexes out again: when the ' +
+    'epoch rose, read from the first entry again; else go on from an index that you were given.',
+  'streams-full': 'As many follow as may at a time: connect again later.',
+  stopping: 'The service is stopping: connect again.',
   unauthorized: 'Send a key of READER_API_KEYS as “Authorization: Bearer <secret>”.',
 } as const
 
@@ -47,7 +60,7 @@ export function problemBody(code: ProblemCode, detail: string) {
   return { type: 'about:blank', title: titles[code], status: problemStatus[code], detail, code }
 }
 
-/** `detail` is one sentence that says what to do; it never holds what a caller sent. */
+/** `detail` is a sentence or two that say what to do; it never holds a value that a caller sent. */
 export function problem(code: ProblemCode, detail: string, headers: Record<string, string> = {}): Response {
   return new Response(JSON.stringify(problemBody(code, detail)), {
     status: problemStatus[code],
