@@ -8,6 +8,8 @@ import { clientAddress, isLoopback, type AddressRules } from './client-address.t
 import {
   clerkWebhookOperation,
   docsOperation,
+  entriesOperation,
+  entryStreamOperation,
   livezOperation,
   logoutOperation,
   metricsOperation,
@@ -15,6 +17,7 @@ import {
   readyzOperation,
   sessionOperation,
 } from './operations.ts'
+import type { EntrySource, EntryStreams } from './entry-stream.ts'
 import type { LogoutEvent } from './logout-event.ts'
 import type { Metrics } from './metrics.ts'
 import { mountLogout } from './mount-logout.ts'
@@ -24,6 +27,7 @@ import type { Reader } from './readers.ts'
 import { recordIn, type Network } from './record-logout.ts'
 import { pageOf } from './reference.ts'
 import { logoutWith } from './routes/auth.ts'
+import { entriesWith, entryStreamWith } from './routes/entries.ts'
 import { sessionWith, type SessionSource } from './routes/sessions.ts'
 import { clerkWebhookWith } from './routes/webhooks.ts'
 import type { ReadWebhook } from './webhook.ts'
@@ -40,6 +44,8 @@ export interface AppDeps {
   /** Null: no webhook is accepted. */
   readWebhook: ReadWebhook | null
   sessions: SessionSource
+  entries: EntrySource
+  entryStreams: EntryStreams
   metrics: Metrics
   /** ms since 1970. */
   now: () => number
@@ -67,6 +73,7 @@ export function createApp(deps: AppDeps): Hono {
   if (deps.settings.logoutEndpoint) mountLogoutOf(app, deps)
   mountClerkWebhook(app, deps)
   mountReading(app, deps)
+  mountEntries(app, deps)
   mountOperations(app, deps)
   return app
 }
@@ -89,6 +96,23 @@ function mountReading(app: Hono, { readerOf, sessions }: AppDeps): void {
     '/v1/sessions/:session_id',
     documented(sessionOperation, (c) =>
       readerOf(c.req.raw) ? session(c.req.param('session_id') ?? '') : unauthorized(),
+    ),
+  )
+}
+
+function mountEntries(app: Hono, { readerOf, entries, entryStreams }: AppDeps): void {
+  const page = entriesWith(entries)
+  app.get(
+    '/v1/entries',
+    documented(entriesOperation, (c) => (readerOf(c.req.raw) ? page(c.req.raw) : unauthorized())),
+  )
+  const stream = entryStreamWith((following) => entryStreams.open(following))
+  app.get(
+    '/v1/entries/stream',
+    documented(entryStreamOperation, (c) =>
+      readerOf(c.req.raw)
+        ? stream(c.req.raw, { until: null, cut: () => bindingsOf(c)?.outgoing?.destroy() })
+        : unauthorized(),
     ),
   )
 }
@@ -127,9 +151,13 @@ function networkReader(rules: AddressRules) {
   }
 }
 
-/** Undefined when the app is called without a socket, as tests do. */
 function peerOf(c: Context): string | undefined {
-  return (c.env as Partial<HttpBindings> | undefined)?.incoming?.socket.remoteAddress
+  return bindingsOf(c)?.incoming?.socket.remoteAddress
+}
+
+/** Undefined when the app is called without a socket, as tests do. */
+function bindingsOf(c: Context): Partial<HttpBindings> | undefined {
+  return c.env as Partial<HttpBindings> | undefined
 }
 
 function mountOperations(app: Hono, { notReady, readerOf, metrics, settings }: AppDeps): void {

@@ -10,6 +10,7 @@ import { developmentClerk, type DevelopmentClerk } from './clerk/development.ts'
 import { clerkFrom, type Clerk } from './clerk/identify.ts'
 import { verifyWithNode } from './clerk/node-signature.ts'
 import { ConfigError, readConfig, type Config } from './config.ts'
+import { EntryStreams } from './entry-stream.ts'
 import { logoutLog } from './logout-log.ts'
 import { openLogs, type Logs } from './logs.ts'
 import { openMetrics, type Metrics } from './metrics.ts'
@@ -64,13 +65,19 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
   const metrics = openMetrics({
     pendingReports: () => trail.pending,
     droppedLines: logs.dropped,
+    streams: () => entryStreams,
     recordsLag: () => views.behind(),
     figures: () => views.figures(),
     webhookMix: namedMix,
     webhookSilenceMs: config.webhookSecrets.length > 0 ? silence.lastsMs : null,
   })
   const clerk = clerkOf(config, { development, logs, metrics })
-  const trail = await openTrail(config, { issuer: clerk.issuer, logs, metrics })
+  const trail = await openTrail(config, {
+    issuer: clerk.issuer,
+    logs,
+    metrics,
+    onCommitted: () => entryStreams.wake(),
+  })
   const views = await openViews(config, { logs, metrics, onFigures: silence.look }).catch(
     async (error: unknown) => {
       await trail.close()
@@ -78,6 +85,11 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     },
   )
   const entries = openSqliteReader(config.trailPath)
+  const entryStreams = new EntryStreams({
+    source: entries,
+    now,
+    onError: (error) => logs.logger.error({ err: error }, 'entries could not be read; their streams ended'),
+  })
   const log = logoutLog(logs.writeLine)
   const app = createApp({
     identify: clerk.identify,
@@ -88,6 +100,8 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     readerOf: readersOf(readerKeys),
     readWebhook: await webhookReaderOf(config),
     sessions: sessionSource(views.reader, entries, now),
+    entries,
+    entryStreams,
     metrics,
     now,
     settings: {
@@ -116,6 +130,8 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     url: listening.url,
     close: async () => {
       clearInterval(freshness)
+      // First: an answer that goes on by itself would be waited for.
+      await entryStreams.close()
       await sweep.close()
       await listening.close()
       await closeData()
@@ -143,7 +159,7 @@ function clerkOf(config: Config, parts: Parts & { development: DevelopmentClerk 
 
 async function openTrail(
   config: Config,
-  { issuer, logs, metrics }: Parts & { issuer: string },
+  { issuer, logs, metrics, onCommitted }: Parts & { issuer: string; onCommitted: () => void },
 ): Promise<Trail> {
   const store = await openSqliteStore({
     path: config.trailPath,
@@ -166,6 +182,7 @@ async function openTrail(
       committed: (reports, durationMs) => {
         metrics.committed(reports, durationMs)
         failures.worked()
+        onCommitted()
       },
       failed: (error) => {
         metrics.storeFailed()

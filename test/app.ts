@@ -6,6 +6,7 @@ import type { Hono } from 'hono'
 import { createApp, type AppSettings } from '../api/app.ts'
 import { webhookReader } from '../api/clerk/webhook.ts'
 import { clerkFrom, type ClerkOptions } from '../api/clerk/identify.ts'
+import { EntryStreams, type EntrySource } from '../api/entry-stream.ts'
 import { logoutLog } from '../api/logout-log.ts'
 import { openMetrics } from '../api/metrics.ts'
 import { readersOf, type ReaderKey } from '../api/readers.ts'
@@ -24,6 +25,7 @@ export interface TestApp extends AsyncDisposable {
   app: Hono
   clerk: TestClerk
   trail: Trail
+  entryStreams: EntryStreams
   /** What was logged, a line each. */
   lines: string[]
   errors: Error[]
@@ -45,6 +47,10 @@ export interface TestAppOptions {
   notReady?: () => Promise<string | null>
   developmentToken?: () => Promise<string>
   webhookSecrets?: string[]
+  heartbeatMs?: number
+  /** Puts something between the streams and the trail. */
+  wrapEntries?: (source: EntrySource) => EntrySource
+  streamLimit?: number
 }
 
 export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp> {
@@ -56,6 +62,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     store: options.wrapStore?.(store) ?? store,
     now,
     confirmWithinMs: options.confirmWithinMs ?? 2000,
+    observe: { committed: () => entryStreams.wake() },
   })
   const settings: AppSettings = {
     logoutEndpoint: true,
@@ -72,6 +79,14 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const source = sessionSource(records, reader, now)
   const lines: string[] = []
   const errors: Error[] = []
+  const { heartbeatMs, streamLimit } = options
+  const entryStreams = new EntryStreams({
+    source: options.wrapEntries?.(reader) ?? reader,
+    now,
+    onError: (error) => errors.push(error as Error),
+    heartbeatMs,
+    streamLimit,
+  })
   const app = createApp({
     identify: clerkFrom({
       issuer: clerk.issuer,
@@ -95,9 +110,12 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
         return source.find(id)
       },
     },
+    entries: reader,
+    entryStreams,
     metrics: openMetrics({
       pendingReports: () => trail.pending,
       droppedLines: () => 0,
+      streams: () => entryStreams,
       recordsLag: () => 0,
       figures: () => records.figures(now()),
       webhookMix: namedMix,
@@ -111,6 +129,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     app,
     clerk,
     trail,
+    entryStreams,
     lines,
     errors,
     folder,
@@ -121,6 +140,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       }),
     entries: () => store.read(-1, 1000),
     [Symbol.asyncDispose]: async () => {
+      await entryStreams.close()
       await trail.close()
       await store.close()
       views.close()

@@ -1,0 +1,254 @@
+/**
+ * The live tail: every entry, in its order, to every client that follows.
+ *
+ * Clients at the end of the trail share one reading of what is new and the bytes made of it. Who is behind reads pages of its
+ * own, each when the last is taken, and then joins the others. While nobody follows, nothing happens at all.
+ */
+import { setImmediate as breath } from 'node:timers/promises'
+import type { Entry } from '../trail/entry.ts'
+import type { TrailHead, TrailReader } from '../trail/store.ts'
+import { EventStream } from './event-stream.ts'
+
+/** Where entries are read. */
+export type EntrySource = Pick<TrailReader, 'read' | 'head'>
+
+/** `<epoch>/<index>`: the end of the trail; the index is -1 while it is empty. */
+export function positionOf({ epoch, nextIndex }: Pick<TrailHead, 'epoch' | 'nextIndex'>): string {
+  return `${epoch}/${nextIndex - 1}`
+}
+
+export interface EntryStreamsOptions {
+  source: EntrySource
+  /** The trail could not be read: told once, and the streams end. */
+  onError: (error: unknown) => void
+  /** ms since 1970. */
+  now: () => number
+  heartbeatMs?: number | undefined
+  /** How many may follow at a time. */
+  streamLimit?: number | undefined
+}
+
+export interface Following {
+  /** The last index that the client has; null: it wants what comes from now on. */
+  after: number | null
+  /** When its right to read ends, ms since 1970; null: never. */
+  until: number | null
+  /** Ends its connection, whatever is still under way. */
+  cut: () => void
+}
+
+export type Opened =
+  | { outcome: 'open'; position: string; body: ReadableStream<Uint8Array> }
+  | { outcome: 'ahead'; position: string }
+  | { outcome: 'full' | 'stopping' }
+
+interface Client {
+  events: EventStream
+  /** The index of the last entry that it was sent. */
+  at: number
+}
+
+const HEARTBEAT_MS = 15_000
+const STREAM_LIMIT = 200
+
+/** How long news may wait for more: many entries in one reading cost less than a reading for each. */
+const COLLECT_MS = 50
+
+/** Entries in one reading: some 140 kB of events. */
+const PAGE = 200
+
+/** Who has more unread is sent nothing more, and goes on by pages once it has read that. */
+const UNREAD_LIMIT_BYTES = 1024 * 1024
+
+/** The longest time that a timer can wait, 24 days; whoever is cut early connects again. */
+const LONGEST_MS = 2 ** 31 - 1
+
+const RETRY_MS = 2000
+
+const encoder = new TextEncoder()
+const HEARTBEAT = encoder.encode(': heartbeat\n\n')
+
+export class EntryStreams {
+  readonly #source: EntrySource
+  readonly #onError: (error: unknown) => void
+  readonly #now: () => number
+  readonly #heartbeatMs: number
+  readonly #streamLimit: number
+  /** Of each client, what works for it until it is at the end. */
+  readonly #clients = new Map<Client, Promise<void>>()
+  /** Those that were sent everything up to `#at`. */
+  readonly #live = new Set<Client>()
+  /** The index of the last entry that was handed to the live ones. */
+  #at = -1
+  #reading: Promise<void> = Promise.resolve()
+  #turns: Promise<void> = Promise.resolve()
+  #collecting: NodeJS.Timeout | null = null
+  #beating: NodeJS.Timeout | null = null
+  #closed = false
+
+  constructor(options: EntryStreamsOptions) {
+    this.#source = options.source
+    this.#onError = options.onError
+    this.#now = options.now
+    this.#heartbeatMs = options.heartbeatMs ?? HEARTBEAT_MS
+    this.#streamLimit = options.streamLimit ?? STREAM_LIMIT
+  }
+
+  /** How many follow. */
+  get size(): number {
+    return this.#clients.size
+  }
+
+  /** What is kept for each of those who have not read it yet; they share most of it. */
+  get unreadBytes(): number[] {
+    return [...this.#clients.keys()].map(({ events }) => events.unreadBytes)
+  }
+
+  /** @throws {TrailError} when the trail cannot be read. */
+  async open(following: Following): Promise<Opened> {
+    const head = await this.#source.head()
+    const position = positionOf(head)
+    const end = head.nextIndex - 1
+    const after = following.after ?? end
+    if (this.#closed) return { outcome: 'stopping' }
+    if (after > end) return { outcome: 'ahead', position }
+    if (this.#clients.size >= this.#streamLimit) return { outcome: 'full' }
+    if (this.#clients.size === 0) this.#begin(end)
+    const { events } = this.#add(following, after)
+    events.send(opening(after, position))
+    // Nobody listened to what was committed since the head was read.
+    this.wake()
+    return { outcome: 'open', position, body: events.body }
+  }
+
+  /** There are new entries. It is called for each batch of the hot path, and costs nothing while nobody follows. */
+  wake(): void {
+    if (this.#clients.size === 0 || this.#collecting) return
+    this.#collecting = setTimeout(() => {
+      this.#collecting = null
+      this.#reading = this.#reading.then(() => this.#readNew())
+    }, COLLECT_MS)
+  }
+
+  /** Ends every stream; nothing is read any more when it fulfils. */
+  async close(): Promise<void> {
+    this.#closed = true
+    const working = [...this.#clients.values()]
+    this.#endAll()
+    await Promise.all([this.#reading, ...working])
+  }
+
+  #begin(end: number): void {
+    this.#at = end
+    this.#beating = setInterval(() => this.#beat(), this.#heartbeatMs)
+  }
+
+  #add({ until, cut }: Following, at: number): Client {
+    const leavesIn = until === null ? null : Math.min(Math.max(until - this.#now(), 0), LONGEST_MS)
+    const leaving = leavesIn === null ? undefined : setTimeout(() => client.events.end(), leavesIn)
+    const onOver = () => {
+      clearTimeout(leaving)
+      this.#remove(client)
+    }
+    const client: Client = { events: new EventStream({ cut, onOver }), at }
+    this.#catchUp(client)
+    return client
+  }
+
+  #remove(client: Client): void {
+    this.#live.delete(client)
+    this.#clients.delete(client)
+    if (this.#clients.size > 0) return
+    if (this.#beating) clearInterval(this.#beating)
+    if (this.#collecting) clearTimeout(this.#collecting)
+    this.#collecting = null
+  }
+
+  /** The writer may have died after a commit that it could not tell of, so a beat looks for news too. */
+  #beat(): void {
+    for (const { events } of this.#clients.keys()) events.beat(HEARTBEAT)
+    this.wake()
+  }
+
+  #catchUp(client: Client): void {
+    this.#live.delete(client)
+    const working = this.#pages(client).catch((error: unknown) => this.#fail(error))
+    this.#clients.set(client, working)
+  }
+
+  async #pages(client: Client): Promise<void> {
+    while ((await client.events.taken()) && this.#clients.has(client)) {
+      if (client.at >= this.#at) {
+        this.#live.add(client)
+        return
+      }
+      await this.#turn()
+      const entries = await this.#source.read(client.at, PAGE)
+      const last = entries.at(-1)
+      if (!last) throw new Error(`the trail has entry ${this.#at}, and none after ${client.at}`)
+      client.events.send(encoder.encode(entries.map(eventOf).join('')))
+      client.at = last.index
+    }
+  }
+
+  /** One page in one turn of the event loop, however many are behind: whoever logs out comes first. */
+  #turn(): Promise<void> {
+    return (this.#turns = this.#turns.then(() => breath()))
+  }
+
+  async #readNew(): Promise<void> {
+    try {
+      while (this.#clients.size > 0) {
+        const entries = await this.#source.read(this.#at, PAGE)
+        this.#hand(entries)
+        if (entries.length < PAGE) return
+        // The connections take what they were handed.
+        await breath()
+      }
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  /** What cannot be read for one cannot be read for any. They connect again, and are told then. */
+  #fail(error: unknown): void {
+    // The first failure ended them all, and was told.
+    if (this.#clients.size === 0) return
+    this.#onError(error)
+    this.#endAll()
+  }
+
+  #endAll(): void {
+    for (const { events } of this.#clients.keys()) events.end()
+  }
+
+  #hand(entries: Entry[]): void {
+    const [first, last] = [entries[0], entries.at(-1)]
+    if (!first || !last) return
+    const events = entries.map(eventOf)
+    const shared = encoder.encode(events.join(''))
+    for (const client of this.#live) {
+      if (client.events.unreadBytes > UNREAD_LIMIT_BYTES) {
+        this.#catchUp(client)
+        continue
+      }
+      // Who came by pages may have read further than this.
+      const known = client.at - first.index + 1
+      if (known === 0) client.events.send(shared)
+      else if (known < events.length) client.events.send(encoder.encode(events.slice(known).join('')))
+      client.at = Math.max(client.at, last.index)
+    }
+    // Whoever came first meanwhile began at the end.
+    this.#at = Math.max(this.#at, last.index)
+  }
+}
+
+/** The id is where the client stands, so that it loses nothing when it is cut off before the first entry. */
+function opening(after: number, position: string): Uint8Array {
+  return encoder.encode(`retry: ${RETRY_MS}\nid: ${after}\nevent: position\ndata: ${position}\n\n`)
+}
+
+/** JSON has no line break of its own. */
+function eventOf(entry: Entry): string {
+  return `id: ${entry.index}\nevent: entry\ndata: ${JSON.stringify(entry)}\n\n`
+}
