@@ -4,7 +4,7 @@
  * Clients at the end of the trail share one reading of what is new and the bytes made of it. Who is behind reads pages of its
  * own, each when the last is taken, and then joins the others. While nobody follows, nothing happens at all.
  */
-import { setImmediate as breath } from 'node:timers/promises'
+import { setImmediate as breath, setTimeout as sleep } from 'node:timers/promises'
 import type { Entry } from '../trail/entry.ts'
 import type { TrailHead, TrailReader } from '../trail/store.ts'
 import { EventStream } from './event-stream.ts'
@@ -56,6 +56,9 @@ const COLLECT_MS = 50
 
 /** Entries in one reading: some 140 kB of events. */
 const PAGE = 200
+
+/** Times what a page took: all who are live together have a quarter of the service's time at most, and all who are behind too. */
+const REST = 3
 
 /** Who has more unread is sent nothing more, and goes on by pages once it has read that. */
 const UNREAD_LIMIT_BYTES = 1024 * 1024
@@ -182,29 +185,26 @@ export class EntryStreams {
         this.#live.add(client)
         return
       }
-      await this.#turn()
-      const entries = await this.#source.read(client.at, PAGE)
-      const last = entries.at(-1)
-      if (!last) throw new Error(`the trail has entry ${this.#at}, and none after ${client.at}`)
-      client.events.send(encoder.encode(entries.map(eventOf).join('')))
-      client.at = last.index
+      const turn = this.#turns.then(() => withRest(() => this.#page(client)))
+      // One after the other, however many are behind; who waits for a turn hears of its failure.
+      this.#turns = turn.catch(() => undefined)
+      await turn
     }
   }
 
-  /** One page in one turn of the event loop, however many are behind: whoever logs out comes first. */
-  #turn(): Promise<void> {
-    return (this.#turns = this.#turns.then(() => breath()))
+  async #page(client: Client): Promise<void> {
+    if (!this.#clients.has(client)) return
+    const entries = await this.#source.read(client.at, PAGE)
+    const last = entries.at(-1)
+    if (!last) throw new Error(`the trail has entry ${this.#at}, and none after ${client.at}`)
+    client.events.send(encoder.encode(entries.map(eventOf).join('')))
+    client.at = last.index
   }
 
   async #readNew(): Promise<void> {
     try {
-      while (this.#clients.size > 0) {
-        const entries = await this.#source.read(this.#at, PAGE)
-        this.#hand(entries)
-        if (entries.length < PAGE) return
-        // The connections take what they were handed.
-        await breath()
-      }
+      let found = PAGE
+      while (found === PAGE && this.#clients.size > 0) found = await withRest(() => this.#news())
     } catch (error) {
       this.#fail(error)
     }
@@ -220,6 +220,13 @@ export class EntryStreams {
 
   #endAll(): void {
     for (const { events } of this.#clients.keys()) events.end()
+  }
+
+  /** Hands one page of news to all who are live; gives how many entries that were. */
+  async #news(): Promise<number> {
+    const entries = await this.#source.read(this.#at, PAGE)
+    this.#hand(entries)
+    return entries.length
   }
 
   #hand(entries: Entry[]): void {
@@ -241,6 +248,15 @@ export class EntryStreams {
     // Whoever came first meanwhile began at the end.
     this.#at = Math.max(this.#at, last.index)
   }
+}
+
+/** Whoever logs out comes first: after each page come a turn for the connections and a rest of three times what both took. */
+async function withRest<T>(page: () => Promise<T>): Promise<T> {
+  const startedAt = performance.now()
+  const result = await page()
+  await breath()
+  await sleep(REST * (performance.now() - startedAt))
+  return result
 }
 
 /** The id is where the client stands, so that it loses nothing when it is cut off before the first entry. */
