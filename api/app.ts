@@ -8,6 +8,8 @@ import { clientAddress, clientNetwork, isLoopback, type AddressRules } from './c
 import {
   clerkWebhookOperation,
   docsOperation,
+  entriesOperation,
+  entryStreamOperation,
   livezOperation,
   logoutOperation,
   metricsOperation,
@@ -17,6 +19,7 @@ import {
   sessionListOperation,
   sessionOperation,
 } from './operations.ts'
+import type { EntryStreams } from './entry-stream.ts'
 import type { LogoutEvent } from './logout-event.ts'
 import { newRequestId } from './logout-request.ts'
 import type { Metrics } from './metrics.ts'
@@ -29,6 +32,7 @@ import type { Reads } from './reads.ts'
 import { recordIn, type Network } from './record-logout.ts'
 import { pageOf } from './reference.ts'
 import { logoutWith } from './routes/auth.ts'
+import { entriesWith, entryStreamWith } from './routes/entries.ts'
 import { sessionExportWith } from './routes/exports.ts'
 import { sessionListWith } from './routes/session-list.ts'
 import { sessionWith } from './routes/sessions.ts'
@@ -47,6 +51,7 @@ export interface AppDeps {
   /** Null: no webhook is accepted. */
   readWebhook: ReadWebhook | null
   reading: Reads
+  entryStreams: EntryStreams
   metrics: Metrics
   /** ms since 1970. */
   now: () => number
@@ -75,6 +80,7 @@ export function createApp(deps: AppDeps): Hono {
   mountClerkWebhook(app, deps)
   const forReaders = guardOf(deps)
   mountReading(app, deps, forReaders)
+  mountEntries(app, deps, forReaders)
   mountOperations(app, deps, forReaders)
   return app
 }
@@ -128,6 +134,21 @@ function mountReading(app: Hono, { reading, trail, now, settings }: AppDeps, for
   )
 }
 
+function mountEntries(app: Hono, { reading, entryStreams }: AppDeps, forReaders: ForReaders): void {
+  const page = entriesWith(reading)
+  app.get(
+    '/v1/entries',
+    forReaders(entriesOperation, (c) => page(c.req.raw)),
+  )
+  const stream = entryStreamWith((following) => entryStreams.open(following))
+  app.get(
+    '/v1/entries/stream',
+    forReaders(entryStreamOperation, (c, { until }) =>
+      stream(c.req.raw, { until, cut: () => bindingsOf(c)?.outgoing?.destroy() }),
+    ),
+  )
+}
+
 function mountLogoutOf(app: Hono, { settings, metrics, ...deps }: AppDeps): void {
   const { networkOf, remember } = networkReader(settings.addresses)
   const logout = logoutWith({
@@ -162,9 +183,13 @@ function networkReader(rules: AddressRules) {
   }
 }
 
-/** Undefined when the app is called without a socket, as tests do. */
 function peerOf(c: Context): string | undefined {
-  return (c.env as Partial<HttpBindings> | undefined)?.incoming?.socket.remoteAddress
+  return bindingsOf(c)?.incoming?.socket.remoteAddress
+}
+
+/** Undefined when the app is called without a socket, as tests do. */
+function bindingsOf(c: Context): Partial<HttpBindings> | undefined {
+  return c.env as Partial<HttpBindings> | undefined
 }
 
 function mountOperations(app: Hono, { notReady, metrics, settings }: AppDeps, forReaders: ForReaders): void {

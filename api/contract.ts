@@ -76,6 +76,15 @@ export const Entry = z
   Record<keyof TrailEntry, unknown>
 >
 
+export const EntryPage = z
+  .object({
+    items: z.array(Entry).meta({ description: 'In the order of their index.' }),
+    next_after: z.int().meta({
+      description: 'The `after` to go on with: the index of the last item, or the one that was given.',
+    }),
+  })
+  .meta({ ref: 'EntryPage' })
+
 export const SessionRecord = z
   .object({
     session_id: z.string(),

@@ -10,6 +10,7 @@ import { developmentClerk, type DevelopmentClerk } from './clerk/development.ts'
 import { clerkFrom, type Clerk } from './clerk/identify.ts'
 import { verifyWithNode } from './clerk/node-signature.ts'
 import { ConfigError, readConfig, type Config } from './config.ts'
+import { EntryStreams } from './entry-stream.ts'
 import { FailedAttempts } from './failed-attempts.ts'
 import { logoutLog } from './logout-log.ts'
 import { openLogs, type Logs } from './logs.ts'
@@ -66,13 +67,19 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
   const metrics = openMetrics({
     pendingReports: () => trail.pending,
     droppedLines: logs.dropped,
+    streams: () => entryStreams,
     recordsLag: () => views.behind(),
     figures: () => views.figures(),
     webhookMix: namedMix,
     webhookSilenceMs: config.webhookSecrets.length > 0 ? silence.lastsMs : null,
   })
   const clerk = clerkOf(config, { development, logs, metrics })
-  const trail = await openTrail(config, { issuer: clerk.issuer, logs, metrics })
+  const trail = await openTrail(config, {
+    issuer: clerk.issuer,
+    logs,
+    metrics,
+    onCommitted: () => entryStreams.wake(),
+  })
   const views = await openViews(config, { logs, metrics, onFigures: silence.look }).catch(
     async (error: unknown) => {
       await trail.close()
@@ -80,6 +87,11 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     },
   )
   const reading = startReading({ trailPath: config.trailPath, viewsPath: viewsPathOf(config.trailPath) })
+  const entryStreams = new EntryStreams({
+    source: reading,
+    now,
+    onError: (error) => logs.logger.error({ err: error }, 'entries could not be read; their streams ended'),
+  })
   const log = logoutLog(logs.writeLine)
   const app = createApp({
     identify: clerk.identify,
@@ -95,6 +107,7 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     }),
     readWebhook: await webhookReaderOf(config),
     reading,
+    entryStreams,
     metrics,
     now,
     settings: {
@@ -123,6 +136,8 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     url: listening.url,
     close: async () => {
       clearInterval(freshness)
+      // First: an answer that goes on by itself would be waited for.
+      await entryStreams.close()
       await sweep.close()
       await listening.close()
       await closeData()
@@ -150,7 +165,7 @@ function clerkOf(config: Config, parts: Parts & { development: DevelopmentClerk 
 
 async function openTrail(
   config: Config,
-  { issuer, logs, metrics }: Parts & { issuer: string },
+  { issuer, logs, metrics, onCommitted }: Parts & { issuer: string; onCommitted: () => void },
 ): Promise<Trail> {
   const store = await openSqliteStore({
     path: config.trailPath,
@@ -173,6 +188,7 @@ async function openTrail(
       committed: (reports, durationMs) => {
         metrics.committed(reports, durationMs)
         failures.worked()
+        onCommitted()
       },
       failed: (error) => {
         metrics.storeFailed()

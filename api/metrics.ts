@@ -27,6 +27,8 @@ export interface Metrics {
 export interface Gauges {
   pendingReports: () => number
   droppedLines: () => number
+  /** Who follows along, and what is kept for those who have not read it yet. */
+  streams: () => { size: number; unreadBytes: number[] }
   /** Entries that are not in the session records yet. */
   recordsLag: () => number
   /** Null: not known yet. */
@@ -61,6 +63,12 @@ function registerGauges(registry: Registry, gauges: Gauges): void {
   }
   gauge('pending_reports', 'Reports that wait for their commit.', gauges.pendingReports)
   gauge('dropped_log_lines', 'Log lines that could not be written since the start.', gauges.droppedLines)
+  gauge('streams', 'Clients that follow along.', () => gauges.streams().size)
+  gauge(
+    'stream_unread_bytes',
+    'Bytes that wait for clients that follow along, summed; most are shared.',
+    () => gauges.streams().unreadBytes.reduce((sum, bytes) => sum + bytes, 0),
+  )
   gauge('records_lag_entries', 'Entries that are not in the session records yet.', gauges.recordsLag)
   const figure = (name: string, help: string, read: (figures: Figures) => number) =>
     gauge(name, help, () => {

@@ -9,6 +9,7 @@ export const problemStatus = {
   'invalid-request': 400,
   'unknown-filter': 400,
   'invalid-cursor': 400,
+  'position-ahead': 409,
   'body-too-large': 413,
   'rate-limited': 429,
   'webhook-signature-invalid': 400,
@@ -30,6 +31,7 @@ const titles: Record<ProblemCode, string> = {
   'invalid-request': 'The request is not valid',
   'unknown-filter': 'There is no such filter',
   'invalid-cursor': 'The cursor is not valid',
+  'position-ahead': 'The trail ends before that',
   'body-too-large': 'Body too large',
   'rate-limited': 'Too many requests',
   'webhook-signature-invalid': 'The signature is not Clerk’s',
@@ -48,13 +50,18 @@ export const details = {
   'body-too-large': 'A webhook has at most 256 kB.',
   'webhooks-not-configured': 'Set CLERK_WEBHOOK_SIGNING_SECRET: nothing is accepted unsigned.',
   'webhook-not-recorded': 'The trail could not confirm it. Svix sends it again by itself.',
+  'position-ahead':
+    'Trail-Position says where the trail ends. A restored backup has a higher epoch, and gives indexes out again: when the ' +
+    'epoch rose, read from the first entry again; else go on from an index that you were given.',
+  'streams-full': 'As many follow as may at a time: connect again later.',
+  stopping: 'The service is stopping: connect again.',
 } as const
 
 export function problemBody(code: ProblemCode, detail: string) {
   return { type: 'about:blank', title: titles[code], status: problemStatus[code], detail, code }
 }
 
-/** `detail` is one sentence that says what to do; it never holds what a caller sent. */
+/** `detail` is a sentence or two that say what to do; it never holds a value that a caller sent. */
 export function problem(code: ProblemCode, detail: string, headers: Record<string, string> = {}): Response {
   return new Response(JSON.stringify(problemBody(code, detail)), {
     status: problemStatus[code],

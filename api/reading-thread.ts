@@ -68,7 +68,8 @@ export function startReading(workerData: ReadingWorkerData): ReadingThread {
     changes: method('changes'),
     lastPlace: method('lastPlace'),
     exportPart: method('exportPart'),
-    entries: method('entries'),
+    entryPage: method('entryPage'),
+    entryEvents: method('entryEvents'),
     head: method('head'),
     close: async () => {
       closing = true

@@ -4,6 +4,7 @@
  */
 import type { Reading, ReadPosition } from '../session-ends/reading.ts'
 import type { ChangePlace, ChangesRequest, ListRequest } from '../session-ends/session-list.ts'
+import { entryEvents, entryPage, type EntryEvents, type EntryPageText } from './entry-text.ts'
 import { exportPart, type ExportPart, type ExportRequest } from './export-text.ts'
 import { sessionJson } from './session-json.ts'
 
@@ -14,13 +15,16 @@ export interface PageText {
   records: number
 }
 
-export interface Reads extends Pick<Reading, 'lastPlace' | 'entries' | 'head'> {
+export interface Reads extends Pick<Reading, 'lastPlace' | 'head'> {
   /** A session with its entries; `json` is null when no entry is about it. */
   session: (id: string, now: number) => Promise<{ position: ReadPosition; json: string | null }>
   /** `next`: the place behind which the next page begins; null when this is the last. */
   list: (request: ListRequest) => Promise<PageText & { next: number | null }>
   /** `more`: ask again behind `next`, also when nothing was found. */
   changes: (request: ChangesRequest) => Promise<PageText & { next: ChangePlace; more: boolean }>
+  /** Up to `limit` entries after this index. */
+  entryPage: (after: number, limit: number) => Promise<EntryPageText>
+  entryEvents: (after: number, limit: number) => Promise<EntryEvents>
   /** The next part of an export. */
   exportPart: (request: ExportRequest) => Promise<ExportPart>
 }
@@ -46,7 +50,8 @@ export function readsOf(reading: Reading): Reads {
     },
     exportPart: (request) => exportPart(reading, request),
     lastPlace: () => reading.lastPlace(),
-    entries: (after, limit) => reading.entries(after, limit),
+    entryPage: (after, limit) => entryPage(reading, after, limit),
+    entryEvents: (after, limit) => entryEvents(reading, after, limit),
     head: () => reading.head(),
   }
 }

@@ -1,6 +1,6 @@
 /** The filters of the session list, as options: `--user-id` is `user_id` of the API. */
-import { isRefused } from '../api/query.ts'
-import { filterNames, parseFilter, type FilterName } from '../api/session-filter.ts'
+import { isRefused, valuesOf } from '../api/query.ts'
+import { contradictionIn, filterParameters, type FilterName } from '../api/session-filter.ts'
 import type { SessionFilter } from '../session-ends/sessions-query.ts'
 import { UsageError } from './strict.ts'
 
@@ -16,6 +16,8 @@ const meanings: Record<FilterName, string> = {
   to: 'The same, before this time.',
   q: 'The whole id of a session, a user or an organisation.',
 }
+
+const filterNames = Object.keys(filterParameters) as FilterName[]
 
 const optionOf = (name: string) => name.replace('_', '-')
 
@@ -35,17 +37,10 @@ export function filterFrom(args: Record<string, unknown>): SessionFilter {
   const given: Partial<Record<FilterName, string>> = {}
   for (const name of filterNames) {
     const value = args[optionOf(name)]
-    if (value === undefined) continue
-    if (typeof value !== 'string' || value === '')
-      throw new UsageError(`--${optionOf(name)} needs one value.`)
-    given[name] = value
+    if (typeof value === 'string') given[name] = value
   }
-  const filter = parseFilter(given)
-  if (!isRefused(filter)) return filter
-  const named = filterNames.toSorted((a, b) => b.length - a.length)
-  const detail = filter.detail.replace(
-    new RegExp(`^(${named.join('|')})\\b`),
-    (name) => `--${optionOf(name)}`,
-  )
-  throw new UsageError(detail)
+  const filter = valuesOf(given, filterParameters)
+  const refused = isRefused(filter) ? filter : contradictionIn(filter)
+  if (refused) throw new UsageError(refused.detail.replace(/^[a-z_]+/, (name) => `--${optionOf(name)}`))
+  return filter as SessionFilter
 }

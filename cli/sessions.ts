@@ -1,5 +1,5 @@
 import { defineCommand } from 'citty'
-import { wholeNumberIn } from '../api/query.ts'
+import { wholeNumber } from '../api/query.ts'
 import { sessionJson } from '../api/session-json.ts'
 import type { SessionRecord } from '../session-ends/record.ts'
 import { filterArgs, filterFrom, filterOptions } from './filters.ts'
@@ -14,6 +14,7 @@ const known = {
 
 const LIMIT = 20
 const MOST = 1000
+const limits = wholeNumber({ least: 1, most: MOST })
 
 export const sessionsCommand = defineCommand({
   meta: {
@@ -31,8 +32,8 @@ export const sessionsCommand = defineCommand({
 
 async function sessions(args: Record<string, unknown>): Promise<void> {
   const filter = filterFrom(args)
-  const limit = wholeNumberIn(String(args['limit']), { min: 1, max: MOST })
-  if (limit === null) throw new UsageError(`--limit must be a whole number from 1 to ${MOST}.`)
+  const limit = limits.parse(String(args['limit']))
+  if (limit === undefined) throw new UsageError(`--limit must be ${limits.accepts}.`)
   await withRecords(async ({ reading }) => {
     const request = { filter, order: 'newest', beyond: null, now: Date.now() } as const
     const { listed } = await reading.list({ ...request, limit: limit + 1 })

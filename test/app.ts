@@ -6,6 +6,7 @@ import type { Hono } from 'hono'
 import { createApp, type AppSettings } from '../api/app.ts'
 import { webhookReader } from '../api/clerk/webhook.ts'
 import { clerkFrom, type ClerkOptions } from '../api/clerk/identify.ts'
+import { EntryStreams, type EntrySource } from '../api/entry-stream.ts'
 import { FailedAttempts } from '../api/failed-attempts.ts'
 import { logoutLog } from '../api/logout-log.ts'
 import { openMetrics } from '../api/metrics.ts'
@@ -27,6 +28,7 @@ export interface TestApp extends AsyncDisposable {
   app: Hono
   clerk: TestClerk
   trail: Trail
+  entryStreams: EntryStreams
   /** What was logged, a line each. */
   lines: string[]
   errors: Error[]
@@ -51,6 +53,10 @@ export interface TestAppOptions {
   notReady?: () => Promise<string | null>
   developmentToken?: () => Promise<string>
   webhookSecrets?: string[]
+  heartbeatMs?: number
+  /** Puts something between the streams and the trail. */
+  wrapEntries?: (source: EntrySource) => EntrySource
+  streamLimit?: number
 }
 
 export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp> {
@@ -62,6 +68,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     store: options.wrapStore?.(store) ?? store,
     now,
     confirmWithinMs: options.confirmWithinMs ?? 2000,
+    observe: { committed: () => entryStreams.wake() },
   })
   const settings: AppSettings = {
     logoutEndpoint: true,
@@ -79,6 +86,14 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const reading = options.wrapReads?.(direct) ?? direct
   const lines: string[] = []
   const errors: Error[] = []
+  const { heartbeatMs, streamLimit } = options
+  const entryStreams = new EntryStreams({
+    source: options.wrapEntries?.(reading) ?? reading,
+    now,
+    onError: (error) => errors.push(error as Error),
+    heartbeatMs,
+    streamLimit,
+  })
   const { identify, verify } = clerkFrom({
     issuer: clerk.issuer,
     jwtKey: clerk.publicPem,
@@ -104,9 +119,11 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     reading: followedBy(reading, async () => {
       while ((await followOnce(views, reader)) > 0) continue
     }),
+    entryStreams,
     metrics: openMetrics({
       pendingReports: () => trail.pending,
       droppedLines: () => 0,
+      streams: () => entryStreams,
       recordsLag: () => 0,
       figures: () => records.figures(now()),
       webhookMix: namedMix,
@@ -120,6 +137,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     app,
     clerk,
     trail,
+    entryStreams,
     lines,
     errors,
     folder,
@@ -130,6 +148,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       }),
     entries: () => store.read(-1, 100_000),
     [Symbol.asyncDispose]: async () => {
+      await entryStreams.close()
       await trail.close()
       await store.close()
       views.close()

@@ -7,6 +7,7 @@ import { apiMarkdown } from '../docs/generate.ts'
 import { trailErrorCodes } from '../trail/error.ts'
 import { testClerk } from './clerk-instance.ts'
 import { blocksOf, read, ROOT } from './documents.ts'
+import { follow } from './following.ts'
 import { startService, temporaryFolder } from './service.ts'
 
 /** The names of all tests whose name is written out. */
@@ -140,6 +141,25 @@ describe('the code in the documents', () => {
         text,
       )
     }
+  })
+
+  it('follows along as docs/OPERATE.md says', async () => {
+    const curl = /curl -N "http:\/\/localhost:8787(\S+)" -H "(\w+): Bearer \$READER_KEY"/
+    const [, path, header = ''] = curl.exec(read('docs/OPERATE.md')) ?? []
+    const key = 'k'.repeat(32)
+    await using service = await startService({ env: { READER_API_KEYS: `siem:${key}` } })
+    await fetch(`${service.url}/v1/auth/session`, {
+      method: 'DELETE',
+      headers: { Authorization: `Bearer ${await (await fetch(`${service.url}/dev/token`)).text()}` },
+    })
+
+    using client = await follow(service.url + path, { [header]: `Bearer ${key}` })
+    await client.has(1)
+
+    assert.deepEqual(
+      client.entries().map(({ index, kind }) => `${index} ${kind}`),
+      ['0 logout.requested'],
+    )
   })
 
   it('names scripts and commands that exist', () => {

@@ -15,6 +15,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
 import { testClerk } from './clerk-instance.ts'
 import { until } from './clerk-service.ts'
+import { follow } from './following.ts'
 import { finished, runCli, startService, temporaryFolder, type RunningService } from './service.ts'
 
 async function devToken({ url }: RunningService): Promise<string> {
@@ -213,6 +214,28 @@ describe('the service, told to stop', () => {
     await assert.rejects(fetch(`${service.url}/livez`))
     socket.destroy()
     assert.equal(await service.ended, 0)
+  })
+
+  it('ends what follows along at once, also who does not read', async () => {
+    const KEY = 'k'.repeat(32)
+    await using service = await startService({ env: { READER_API_KEYS: `test:${KEY}` } })
+    const headers = { Authorization: `Bearer ${KEY}` }
+    const url = `${service.url}/v1/entries/stream`
+    const clients = await Promise.all(Array.from({ length: 20 }, () => follow(url, headers)))
+    const { hostname, port } = new URL(service.url)
+    const deaf = connect(Number(port), hostname).pause()
+    deaf.write(`GET /v1/entries/stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${KEY}\r\n\r\n`)
+    await recordOf(service, await devToken(service))
+    await Promise.all(clients.map((client) => client.has(1)))
+
+    const toldAt = performance.now()
+    service.process.kill('SIGTERM')
+
+    assert.equal(await service.ended, 0)
+    const tookMs = performance.now() - toldAt
+    assert.ok(tookMs < 1000, `${tookMs} ms`)
+    for (const client of clients) assert.equal(await client.ended, 'end')
+    deaf.destroy()
   })
 
   it('ends at once at a second signal', async () => {

@@ -177,8 +177,8 @@ describe('GET /v1/exports/sessions', () => {
     for (const [query, code, detail] of [
       ['', 'invalid-request', /^format must be one of csv, ndjson\./],
       ['?format=xlsx', 'invalid-request', /^format must/],
-      ['?format=csv&limit=5', 'unknown-filter', /no "limit"/],
-      ['?format=csv&cursor=x', 'unknown-filter', /no "cursor"/],
+      ['?format=csv&limit=5', 'unknown-filter', /no “limit”/],
+      ['?format=csv&cursor=x', 'unknown-filter', /no “cursor”/],
       ['?format=csv&state=gone', 'invalid-request', /^state must/],
     ] as const) {
       const answer = await get(query)

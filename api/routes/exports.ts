@@ -8,12 +8,12 @@ import type { AppendOutcome } from '../../trail/trail.ts'
 import { sessionsExported, type Report } from '../../trail/entry.ts'
 import { exportFormats, exportPieces, type ExportFormat } from '../export-text.ts'
 import { problem } from '../problem.ts'
-import { isRefused, readQuery, refuse, type Refused } from '../query.ts'
+import { invalid, isRefused, queryOf, refuse, wordOf, type Refused } from '../query.ts'
 import { readHeaders } from '../read-answer.ts'
 import type { Reader } from '../readers.ts'
 import type { Reads } from '../reads.ts'
 import type { Network } from '../record-logout.ts'
-import { filterNames, parseFilter } from '../session-filter.ts'
+import { contradictionIn, filterParameters } from '../session-filter.ts'
 import type { SessionFilter } from '../../session-ends/sessions-query.ts'
 
 export interface ExportDeps {
@@ -67,15 +67,14 @@ function fileNameOf(format: ExportFormat, at: number): string {
 }
 
 function parse(url: string): Asked | Refused {
-  const given = readQuery(url, ['format', ...filterNames] as const)
+  const given = queryOf(url, parameters)
   if (isRefused(given)) return given
-  const { format: formatText, ...filters } = given
-  const format = exportFormats.find((one) => one === formatText)
-  if (!format)
-    return { refused: 'invalid-request', detail: `format must be one of ${exportFormats.join(', ')}.` }
-  const filter = parseFilter(filters)
-  return isRefused(filter) ? filter : { format, filter }
+  const { format, ...filter } = given
+  if (!format) return invalid(`format must be ${parameters.format.accepts}.`)
+  return contradictionIn(filter) ?? { format, filter }
 }
+
+const parameters = { format: wordOf(exportFormats), ...filterParameters }
 
 /** A piece is asked for when the one before was taken; a client that goes away ends them. */
 function streamOf(pieces: AsyncGenerator<Uint8Array, void>): ReadableStream<Uint8Array> {

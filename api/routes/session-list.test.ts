@@ -70,10 +70,10 @@ describe('GET /v1/sessions', () => {
 
   it('names what is wrong, and what there is instead', async () => {
     const wrong: [string, string, RegExp][] = [
-      ['?users=1', 'unknown-filter', /There is no "users" here; there are state, user_id, .*cursor\./],
-      ['?State=open', 'unknown-filter', /no "State"/],
+      ['?users=1', 'unknown-filter', /There is no “users” here; there are state, user_id, .*cursor\./],
+      ['?State=open', 'unknown-filter', /no “State”/],
       ['?state=closed', 'invalid-request', /^state must be one of open, requested, ended\./],
-      ['?state=', 'invalid-request', /^state is empty/],
+      ['?state=', 'invalid-request', /^state is empty; it must be one of/],
       ['?state=open&state=ended', 'invalid-request', /^state is given twice/],
       ['?user_id=a%20b', 'invalid-request', /^user_id must be an id of Clerk/],
       [`?q=${'x'.repeat(129)}`, 'invalid-request', /^q must be the whole id/],

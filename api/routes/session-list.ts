@@ -2,10 +2,10 @@
 import type { ReadPosition } from '../../session-ends/reading.ts'
 import type { SessionFilter } from '../../session-ends/sessions-query.ts'
 import { readCursor, writeCursor, type Cursor, type CursorOrder } from '../cursor.ts'
-import { isRefused, readQuery, refuse, wholeNumberIn, type Refused } from '../query.ts'
+import { isRefused, queryOf, refuse, wholeNumber, wordOf, type Refused } from '../query.ts'
 import { answered } from '../read-answer.ts'
 import type { Reads } from '../reads.ts'
-import { filterNames, parseFilter } from '../session-filter.ts'
+import { contradictionIn, filterParameters } from '../session-filter.ts'
 
 export interface SessionListDeps {
   reading: Pick<Reads, 'list' | 'changes'>
@@ -21,9 +21,12 @@ interface Asked {
 }
 
 const LIMIT = 50
-const MOST = 200
-const orders: readonly CursorOrder[] = ['newest', 'changes']
-const names = [...filterNames, 'order', 'limit', 'cursor'] as const
+const parameters = {
+  ...filterParameters,
+  order: wordOf<CursorOrder>(['newest', 'changes']),
+  limit: wholeNumber({ least: 1, most: 200 }),
+  cursor: { parse: (text: string) => text, accepts: 'a cursor' },
+}
 
 export function sessionListWith({ reading, now }: SessionListDeps) {
   return async function sessionList({ url, signal }: Request): Promise<Response> {
@@ -75,24 +78,18 @@ const anotherTrail: Refused = {
 }
 
 function parse(url: string): Asked | Refused {
-  const given = readQuery(url, names)
+  const given = queryOf(url, parameters)
   if (isRefused(given)) return given
-  const { order: orderText = 'newest', limit: limitText, cursor: cursorText, ...filters } = given
-  const filter = parseFilter(filters)
-  if (isRefused(filter)) return filter
-  const order = orders.find((one) => one === orderText)
-  if (!order) return invalid(`order must be one of ${orders.join(', ')}.`)
-  const limit = limitText === undefined ? LIMIT : wholeNumberIn(limitText, { min: 1, max: MOST })
-  if (limit === null) return invalid(`limit must be a whole number from 1 to ${MOST}.`)
-  const cursor = cursorText === undefined ? null : readCursor(cursorText, order, filter)
-  if (cursorText !== undefined && !cursor) {
-    const detail =
-      'cursor is not one that was given for this order and these filters; send it with the same ones, or begin without it.'
-    return { refused: 'invalid-cursor', detail }
-  }
-  return { filter, order, limit, cursor }
+  const { order = 'newest', limit = LIMIT, cursor: text, ...filter } = given
+  const contradiction = contradictionIn(filter)
+  if (contradiction) return contradiction
+  if (text === undefined) return { filter, order, limit, cursor: null }
+  const cursor = readCursor(text, order, filter)
+  return cursor ? { filter, order, limit, cursor } : notOfThisList
 }
 
-function invalid(detail: string): Refused {
-  return { refused: 'invalid-request', detail }
+const notOfThisList: Refused = {
+  refused: 'invalid-cursor',
+  detail:
+    'cursor is not one that was given for this order and these filters; send it with the same ones, or begin without it.',
 }
