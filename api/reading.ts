@@ -67,6 +67,7 @@ export function startReading(workerData: ReadingWorkerData): ReadingThread {
     changes: method('changes'),
     lastPlace: method('lastPlace'),
     exportPart: method('exportPart'),
+    due: method('due'),
     entries: method('entries'),
     head: method('head'),
     close: async () => {
