@@ -56,6 +56,7 @@ export function list<T>(
 }
 
 export const httpsUrl = z.string().refine(isHttpsOrLoopback, {
+  abort: true,
   error: (issue) => `${quoted(issue.input)} is not an https:// address (http:// is for loopback only).`,
 })
 

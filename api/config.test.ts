@@ -83,6 +83,29 @@ describe('the configuration', () => {
     assert.deepEqual(problemsOf({ HOST: '::1' }), {})
   })
 
+  it('refuses a secret key of another kind of instance than the publishable key, naming both', () => {
+    const live = clerk.publishableKey.replace('pk_test_', 'pk_live_')
+    assert.deepEqual(problemsOf({ CLERK_PUBLISHABLE_KEY: live, CLERK_SECRET_KEY: 'sk_test_1' }), {
+      CLERK_SECRET_KEY:
+        'It is of a development instance, and CLERK_PUBLISHABLE_KEY of a production instance; copy both from the same one.',
+    })
+    assert.match(
+      problemsOf({ ...CLERK, CLERK_SECRET_KEY: 'sk_live_1' })['CLERK_SECRET_KEY'] ?? '',
+      /same one/,
+    )
+    assert.deepEqual(problemsOf({ ...CLERK, CLERK_SECRET_KEY: 'sk_test_1' }), {})
+    assert.deepEqual(problemsOf({ CLERK_ISSUER: clerk.issuer, CLERK_SECRET_KEY: 'sk_live_1' }), {})
+  })
+
+  it('refuses an address of the Backend API with a path', () => {
+    const problems = (url: string) => problemsOf({ ...CLERK, CLERK_API_URL: url })
+    assert.deepEqual(problems('https://api.clerk.com/v1'), {
+      CLERK_API_URL: '"https://api.clerk.com/v1" has a path; /v1 is added to it, so end it with the host.',
+    })
+    for (const url of ['https://api.clerk.com', 'https://api.clerk.com/', 'http://127.0.0.1:4012'])
+      assert.deepEqual(problems(url), {})
+  })
+
   it('counts an empty variable as not set', () => {
     assert.equal(readConfig({ CLERK_PUBLISHABLE_KEY: ' ', PORT: '' }).clerk, null)
   })

@@ -116,7 +116,11 @@ const schema = z.object({
       error: 'This is not a secret key of Clerk; copy it again, from sk_test_ or sk_live_ to the end.',
     })
     .optional(),
-  CLERK_API_URL: httpsUrl.optional(),
+  CLERK_API_URL: httpsUrl
+    .refine((url) => new URL(url).pathname === '/', {
+      error: (issue) => `${quoted(issue.input)} has a path; /v1 is added to it, so end it with the host.`,
+    })
+    .optional(),
   SWEEP_INTERVAL_SECONDS: wholeNumber(60, { min: 1, max: 86_400, what: 'a number of seconds' }),
   CLERK_WEBHOOK_SIGNING_SECRET: list(
     parseWebhookSecret,
@@ -294,7 +298,7 @@ function usesClerk(environment: Environment): boolean {
 
 function contradictions(given: Record<string, string>, environment: Environment): ConfigProblem[] {
   if (usesClerk(environment)) {
-    if (given['CLERK_PUBLISHABLE_KEY'] || given['CLERK_ISSUER']) return []
+    if (given['CLERK_PUBLISHABLE_KEY'] || given['CLERK_ISSUER']) return differentInstances(given)
     const problem =
       'It is missing. Set it (or CLERK_ISSUER, for an instance without one): it names the issuer.'
     return [{ variable: 'CLERK_PUBLISHABLE_KEY', problem }]
@@ -311,4 +315,15 @@ function contradictions(given: Record<string, string>, environment: Environment)
       problem: `${problem}which listens on loopback only, not on HOST=${host}.`,
     },
   ]
+}
+
+const instances: Record<string, string> = { test: 'a development instance', live: 'a production instance' }
+
+/** Clerk knows no session of an instance by the secret key of another. */
+function differentInstances(given: Record<string, string>): ConfigProblem[] {
+  const [, secret = ''] = /^sk_(test|live)_/.exec(given['CLERK_SECRET_KEY'] ?? '') ?? []
+  const [, publishable = ''] = /^pk_(test|live)_/.exec(given['CLERK_PUBLISHABLE_KEY'] ?? '') ?? []
+  if (secret === '' || publishable === '' || secret === publishable) return []
+  const problem = `It is of ${instances[secret]}, and CLERK_PUBLISHABLE_KEY of ${instances[publishable]}; copy both from the same one.`
+  return [{ variable: 'CLERK_SECRET_KEY', problem }]
 }

@@ -16,11 +16,12 @@ import { logoutLog } from './logout-log.ts'
 import { openLogs, type Logs } from './logs.ts'
 import { openMetrics, type Metrics } from './metrics.ts'
 import { readersOf, type ReaderKey } from './readers.ts'
+import { startReading, type ReadingThread } from './reading-thread.ts'
+import { saidOnce } from './said-once.ts'
 import { ListenError, listen } from './serve.ts'
-import type { ReadWebhook } from './webhook.ts'
-import { Sweep } from './sweep.ts'
-import { startReading } from './reading-thread.ts'
+import { startSweep } from './start-sweep.ts'
 import { namedMix, startViews, type SessionViews, type ViewsOptions } from './views.ts'
+import type { ReadWebhook } from './webhook.ts'
 import { webhookSilence } from './webhook-silence.ts'
 
 export interface Service {
@@ -120,9 +121,9 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     developmentToken: development?.token,
   })
   const closeData = async () => {
-    await views.close()
+    // Readers first: only who can write takes the write-ahead log into the file.
     await reading.close()
-    // Last: only who can write takes the write-ahead log into the file.
+    await views.close()
     await trail.close()
   }
   const listening = await listen(app, config).catch(async (error: unknown) => {
@@ -130,7 +131,7 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     throw error
   })
   const freshness = keepKeysFresh(clerk)
-  const sweep = await startSweep(config, { logs, metrics, trail, views })
+  const endSweep = await openSweep(config, { clerk, logs, metrics, trail, views, reading })
   announce({ ...config, readerKeys }, listening.url, logs)
   return {
     url: listening.url,
@@ -138,8 +139,7 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
       clearInterval(freshness)
       // First: an answer that goes on by itself would be waited for.
       await entryStreams.close()
-      await sweep.close()
-      await listening.close()
+      await Promise.all([endSweep(), listening.close()])
       await closeData()
       log.flush()
     },
@@ -216,46 +216,34 @@ function openViews(
   })
 }
 
-/** Clerk's package is loaded only where it is wanted. */
-async function startSweep(
-  { sweep: wanted, ipPolicy }: Config,
-  { logs: { logger }, metrics, trail, views }: Parts & { trail: Trail; views: SessionViews },
-): Promise<{ close: () => Promise<void> }> {
-  if (!wanted) return { close: async () => undefined }
-  const { sessionLookUp } = await import('./clerk/session-lookup.ts')
-  const failures = saidOnce({
-    failed: (error) => logger.warn({ err: error }, 'Clerk cannot be asked for sessions; it is tried again'),
-    worked: () => logger.info('Clerk can be asked for sessions again'),
-  })
-  const sweep = new Sweep({
-    due: (now, limit) => (views.behind() > 0 ? null : views.reader.due(now, limit)),
-    lookUp: sessionLookUp({ ...wanted, ipPolicy }),
+interface SweepNeeds extends Parts {
+  clerk: Clerk
+  trail: Trail
+  views: SessionViews
+  reading: ReadingThread
+}
+
+/** Clerk's package is loaded only where it is wanted. Gives what ends it. */
+async function openSweep(config: Config, needs: SweepNeeds): Promise<() => Promise<void>> {
+  if (!config.sweep) return async () => undefined
+  const { clerk, logs, metrics, trail, views, reading } = needs
+  const [{ backendClient }, { instanceOf }, { sessionLookUp }] = await Promise.all([
+    import('./clerk/backend.ts'),
+    import('./clerk/same-instance.ts'),
+    import('./clerk/session-lookup.ts'),
+  ])
+  const client = backendClient(config.sweep)
+  return startSweep({
+    // From there on what the sweep asked itself is all that the records may not know yet, and it remembers that.
+    due: async (request) => (views.knowTheStart() ? reading.due(request) : null),
+    instance: instanceOf(client, clerk.keys),
+    lookUp: sessionLookUp(client, config.ipPolicy),
     record: (report) => trail.append(report),
     now: Date.now,
-    observe: {
-      asked: (answer) => {
-        metrics.sweepAsked(answer)
-        if (answer !== 'failed') failures.worked()
-      },
-      roundEnded: metrics.sweepEnded,
-      stillActive: (session_id) =>
-        logger.warn(
-          { session_id },
-          'a logout was asked for, and Clerk says that the session is still active',
-        ),
-      failed: failures.failed,
-    },
+    intervalMs: config.sweep.intervalSeconds * 1000,
+    logger: logs.logger,
+    metrics,
   })
-  const closing = new AbortController()
-  const running = sweep.run(wanted.intervalSeconds * 1000, closing.signal).catch((error: unknown) => {
-    logger.error({ err: error }, 'the sweep ended for a reason nobody expected')
-  })
-  return {
-    close: () => {
-      closing.abort()
-      return running
-    },
-  }
 }
 
 function silenceOf({ webhookSecrets, webhookSilenceHours }: Config, { logger }: Logs) {
@@ -276,21 +264,6 @@ async function webhookReaderOf({ webhookSecrets, ipPolicy }: Config): Promise<Re
   if (webhookSecrets.length === 0) return null
   const { webhookReader } = await import('./clerk/webhook.ts')
   return webhookReader({ secrets: webhookSecrets, ipPolicy })
-}
-
-/** Says when something starts to fail and when it works again, not each time in between. */
-function saidOnce(say: { failed: (error: unknown) => void; worked: () => void }) {
-  let failing = false
-  return {
-    failed: (error: unknown) => {
-      if (!failing) say.failed(error)
-      failing = true
-    },
-    worked: () => {
-      if (failing) say.worked()
-      failing = false
-    },
-  }
 }
 
 const READINESS_KEPT_MS = 1000

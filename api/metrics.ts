@@ -150,7 +150,7 @@ function counted(registry: Registry) {
   })
   const lastSweep = new Gauge({
     name: `${PREFIX}last_sweep_timestamp_seconds`,
-    help: 'When the sweep last asked for what was due; 0: not since the start.',
+    help: 'When Clerk last answered all that was due, or nothing was; 0: not since the start.',
     registers: [registry],
   })
   const refusals = labelled('refusals_total', 'Logouts whose credential proved nothing, by cause.', 'cause')

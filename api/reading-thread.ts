@@ -70,6 +70,7 @@ export function startReading(workerData: ReadingWorkerData): ReadingThread {
     exportPart: method('exportPart'),
     entryPage: method('entryPage'),
     entryEvents: method('entryEvents'),
+    due: method('due'),
     head: method('head'),
     close: async () => {
       closing = true

@@ -15,7 +15,7 @@ export interface PageText {
   records: number
 }
 
-export interface Reads extends Pick<Reading, 'lastPlace' | 'head'> {
+export interface Reads extends Pick<Reading, 'due' | 'lastPlace' | 'head'> {
   /** A session with its entries; `json` is null when no entry is about it. */
   session: (id: string, now: number) => Promise<{ position: ReadPosition; json: string | null }>
   /** `next`: the place behind which the next page begins; null when this is the last. */
@@ -49,6 +49,7 @@ export function readsOf(reading: Reading): Reads {
       return { position, json: JSON.stringify(records.map(sessionJson)), records: records.length, next, more }
     },
     exportPart: (request) => exportPart(reading, request),
+    due: (request) => reading.due(request),
     lastPlace: () => reading.lastPlace(),
     entryPage: (after, limit) => entryPage(reading, after, limit),
     entryEvents: (after, limit) => entryEvents(reading, after, limit),

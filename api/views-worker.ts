@@ -20,6 +20,8 @@ export type ViewsMessage =
   | { figures: Figures }
 
 interface Progress {
+  /** Of the first entry that is not in the records yet. */
+  nextIndex: number
   /** Entries of the trail that are not in the records yet. */
   behind: number
 }
@@ -48,8 +50,11 @@ try {
   const trail = openSqliteReader(trailPath)
   const views = await openViews(viewsPath, trail)
   const figures = new ViewsReader(viewsPath)
-  const behind = async () => (await trail.head()).nextIndex - views.position.nextIndex
-  tell({ opened: true, behind: await behind() })
+  const progress = async (): Promise<Progress> => {
+    const { nextIndex } = views.position
+    return { nextIndex, behind: (await trail.head()).nextIndex - nextIndex }
+  }
+  tell({ opened: true, ...(await progress()) })
   let figuresDueAt = performance.now()
   while (!closing.signal.aborted) {
     const startedAt = performance.now()
@@ -59,7 +64,7 @@ try {
       figuresDueAt = performance.now() + Math.max(FIGURES_EVERY_MS, SHARE * took)
     }
     const taken = await followOnce(views, trail)
-    if (taken > 0) tell({ behind: await behind() })
+    if (taken > 0) tell(await progress())
     if (taken < AT_ONCE) await sleep(POLL_MS)
   }
   figures.close()

@@ -1,16 +1,17 @@
-/** The session records beside the service: a thread keeps them up to date, and this process reads them. */
+/** The session records beside the service: a thread keeps them up to date. */
 import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { webhookBits } from '../session-ends/facts.ts'
-import { ViewsReader, type Figures } from '../session-ends/views-reader.ts'
+import type { Figures } from '../session-ends/views-reader.ts'
 import { viewsPathOf } from '../session-ends/views-schema.ts'
 import { TrailError } from '../trail/error.ts'
 import type { ViewsMessage, ViewsWorkerData } from './views-worker.ts'
 
 export interface SessionViews {
-  reader: ViewsReader
   /** Entries of the trail that are not in the records yet. */
   behind: () => number
+  /** Whether all that was in the trail at the start is in the records. */
+  knowTheStart: () => boolean
   /** A second old, or older when the history is long; null before the first. */
   figures: () => Figures | null
   close: () => Promise<void>
@@ -37,8 +38,10 @@ const RESTART_AFTER_MS = 1000
 /** @throws {TrailError} `trail-rewound` when the trail is not the one that the records were made from. */
 export async function startViews({ trailPath, onRestart, onFigures }: ViewsOptions): Promise<SessionViews> {
   const viewsPath = viewsPathOf(trailPath)
-  const reader = new ViewsReader(viewsPath)
   let behind = 0
+  /** Where the trail ended at the start. */
+  let startEnd: number | null = null
+  let nextIndex = 0
   let figures: Figures | null = null
   let closing = false
   let restarting: NodeJS.Timeout | undefined
@@ -59,7 +62,8 @@ export async function startViews({ trailPath, onRestart, onFigures }: ViewsOptio
         onFigures(figures)
         return
       }
-      behind = message.behind
+      ;({ behind, nextIndex } = message)
+      startEnd ??= nextIndex + behind
       isOpen = true
       resolve(worker)
     })
@@ -83,14 +87,12 @@ export async function startViews({ trailPath, onRestart, onFigures }: ViewsOptio
   let thread = start()
   await thread
   return {
-    reader,
     behind: () => behind,
+    knowTheStart: () => startEnd !== null && nextIndex >= startEnd,
     figures: () => figures,
     close: async () => {
       closing = true
       clearTimeout(restarting)
-      // First: only who can write takes the write-ahead log into the file.
-      reader.close()
       const [worker] = await Promise.allSettled([thread])
       if (worker.status === 'fulfilled') await ended(worker.value)
     },

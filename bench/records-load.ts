@@ -9,6 +9,8 @@ import { createHistogram } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startViews } from '../api/views.ts'
 import { history } from '../examples/demo/history.ts'
+import { ViewsReader } from '../session-ends/views-reader.ts'
+import { viewsPathOf } from '../session-ends/views-schema.ts'
 import { openSqliteStore } from '../trail/stores/sqlite.ts'
 import { Trail } from '../trail/trail.ts'
 
@@ -45,6 +47,8 @@ const views = follow
   ? await startViews({ trailPath: path, onRestart: fail, onFigures: () => undefined })
   : null
 
+const records = new ViewsReader(viewsPathOf(path))
+
 function fail(cause: unknown): void {
   throw cause
 }
@@ -67,7 +71,7 @@ async function append(at: number, dueAt: number): Promise<void> {
 
 async function watchRecords(): Promise<void> {
   while (!watching.signal.aborted) {
-    const known = views?.reader.position()?.nextIndex ?? 0
+    const known = views ? (records.position()?.nextIndex ?? 0) : 0
     const now = performance.now()
     for (let first = durable[0]; first && first.count <= known; first = durable[0]) {
       lags.record(Math.max(1, Math.round(now - first.at)))
@@ -99,6 +103,7 @@ const result: RecordsResult = {
   lagMaxMs: views ? lags.max : Number.NaN,
   missing: count - nextIndex + (views ? durable.length : 0),
 }
+records.close()
 await views?.close()
 await trail.close()
 rmSync(folder, { recursive: true })

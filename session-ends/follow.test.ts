@@ -10,6 +10,7 @@ import { TrailError } from '../trail/error.ts'
 import type { TrailReader } from '../trail/store.ts'
 import { openSqliteReader, raiseEpoch } from '../trail/stores/sqlite-reader.ts'
 import { openSqliteStore } from '../trail/stores/sqlite.ts'
+import { dueSessions, type DueRequest } from './due.ts'
 import { followOnce, openViews, rebuildViews } from './follow.ts'
 import { ViewsReader } from './views-reader.ts'
 import { viewsPathOf } from './views-schema.ts'
@@ -200,15 +201,20 @@ describe('what is read of them', () => {
     const { viewsPath, reader } = await trailWith(reports)
     await followAll(viewsPath, reader)
     using records = closing(new ViewsReader(viewsPath))
-    const due = records.due(UNTIL, 10_000)
-    for (const { session_id, because } of due) {
+    const due = dueIn(records, { after: null, limit: 10_000 })
+    for (const { session_id, requested } of due) {
       const record = records.session(session_id, UNTIL)?.record
       assert.notEqual(record?.state, 'ended')
-      if (because === 'unconfirmed') assert.ok(record?.unconfirmed)
+      assert.equal(record?.unconfirmed, requested)
     }
-    assert.deepEqual(new Set(due.map(({ because }) => because)), new Set(['over', 'unconfirmed']))
+    assert.deepEqual(new Set(due.map(({ requested }) => requested)), new Set([true, false]))
     assert.equal(new Set(due.map(({ session_id }) => session_id)).size, due.length)
-    assert.equal(records.due(UNTIL, 3).length, 3)
+    const inOrder = due.toSorted((a, b) => a.place.at - b.place.at || a.place.id - b.place.id)
+    assert.deepEqual(due, inOrder)
+    const pages = [due.slice(0, 3), due.slice(3, 6)]
+    const first = dueIn(records, { after: null, limit: 3 })
+    const second = dueIn(records, { after: first.at(-1)?.place ?? null, limit: 3 })
+    assert.deepEqual([first, second], pages)
     reader.close()
   })
 
@@ -235,10 +241,15 @@ describe('what is read of them', () => {
     using records = closing(new ViewsReader(join(temporaryFolder(), 'views.db')))
     assert.equal(records.position(), null)
     assert.equal(records.session('sess_1', UNTIL), null)
-    assert.deepEqual(records.due(UNTIL, 10), [])
     assert.deepEqual(records.coverage(UNTIL), { sessions: 0, ended: 0 })
   })
 })
+
+function dueIn(records: ViewsReader, request: Omit<DueRequest, 'now'>) {
+  const db = records.db()
+  assert.ok(db)
+  return dueSessions(db, { now: UNTIL, ...request })
+}
 
 function closing(reader: ViewsReader): ViewsReader & Disposable {
   return Object.assign(reader, { [Symbol.dispose]: () => reader.close() })

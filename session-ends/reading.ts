@@ -6,6 +6,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Entry } from '../trail/entry.ts'
 import type { TrailHead, TrailReader } from '../trail/store.ts'
+import { dueSessions, type DueRequest, type DueSession } from './due.ts'
 import type { SessionRecord } from './record.ts'
 import {
   atOneMoment,
@@ -41,6 +42,8 @@ export interface Reading {
   changes: (request: ChangesRequest) => Promise<{ position: ReadPosition } & Changes>
   /** Of the last record that there is now. */
   lastPlace: () => Promise<{ position: ReadPosition; place: number }>
+  /** What Clerk should be asked for, the longest due first. */
+  due: (request: DueRequest) => Promise<DueSession[]>
   /** Up to `limit` entries after this index. */
   entries: (after: number, limit: number) => Promise<Entry[]>
   /** The end of the trail. */
@@ -68,6 +71,10 @@ export function readingOf(views: ViewsReader, trail: TrailReader): Reading {
     list: (request) => read({ listed: [] as Listed[] }, (db) => ({ listed: listSessions(db, request) })),
     changes: (request) => read({ ...NOTHING, next: request.after }, (db) => changedSessions(db, request)),
     lastPlace: () => read({ place: -1 }, (db) => ({ place: lastPlace(db) })),
+    due: async (request) => {
+      const db = views.db()
+      return db ? dueSessions(db, request) : []
+    },
     entries: (after, limit) => trail.read(after, limit),
     head: () => trail.head(),
   }

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import type { SessionId, UserId } from '../trail/entry.ts'
+import { GRACE_MS } from './due.ts'
 import type { SessionFacts } from './facts.ts'
 import { ENDED, REQUESTED } from './outcome.ts'
 import { CONFIRM_WITHIN_MS, recordOf, type SessionRecord, type UserEnd } from './record.ts'
@@ -12,13 +13,6 @@ export interface FoundSession {
   record: SessionRecord
   /** Of its entries and of its account's end, in their order. At most `ENTRIES_LIMIT`. */
   indexes: number[]
-}
-
-export interface DueSession {
-  session_id: SessionId
-  user_id: UserId | null
-  /** The sweep asks because the session must be over, or because a logout of it is not confirmed. */
-  because: 'over' | 'unconfirmed'
 }
 
 export interface Coverage {
@@ -52,11 +46,6 @@ export interface Figures {
 
 export const ENTRIES_LIMIT = 1000
 
-/** How long Clerk has to say by itself that a session is over. */
-const GRACE_MS = 60_000
-/** A session that outlives what Clerk said is asked for again after this. */
-const ASK_AGAIN_MS = 3_600_000
-
 export class ViewsReader {
   readonly #path: string
   #db: DatabaseSync | null = null
@@ -85,28 +74,6 @@ export class ViewsReader {
       record: recordOf(facts, ends, now),
       indexes: indexes.toSorted((a, b) => a - b).slice(0, ENTRIES_LIMIT),
     }
-  }
-
-  /** What Clerk should be asked for, the longest due first. */
-  due(now: number, limit: number): DueSession[] {
-    const rows = this.db()
-      ?.prepare(
-        `SELECT session_id, user_id, 'over' AS because FROM sessions
-         WHERE over_by < $over AND outcome < ${ENDED} AND coalesce(still_active_at, 0) < $again
-         UNION ALL
-         SELECT session_id, user_id, 'unconfirmed' FROM sessions
-         WHERE outcome = ${REQUESTED} AND last_requested_at < $unconfirmed
-           AND coalesce(still_active_at, 0) < last_requested_at
-           AND (over_by IS NULL OR over_by >= $over)
-         LIMIT $limit`,
-      )
-      .all({
-        $over: now - GRACE_MS,
-        $again: now - ASK_AGAIN_MS,
-        $unconfirmed: now - CONFIRM_WITHIN_MS,
-        $limit: limit,
-      })
-    return (rows ?? []) as unknown as DueSession[]
   }
 
   /** Of the sessions that had to be over by then. */

@@ -10,11 +10,12 @@ import { messageOf, TrailError } from '../trail/error.ts'
 import { ENDED, REQUESTED } from './outcome.ts'
 
 /** Raised when the tables change: then the views are made anew. */
-export const viewsVersion = 3
+export const viewsVersion = 4
 
 /**
  * Rows lie in the order in which sessions were first heard of, and not of their random ids: those of now lie together. `id` is that
  * order too. `outcome` is a place in `outcomes`; `at` is when it ended, else was asked to, else began; `day` is that in UTC.
+ * `due_at` is when Clerk is to be asked for it; null: never.
  */
 const TABLES = `
   CREATE TABLE position (
@@ -35,7 +36,7 @@ const TABLES = `
     still_active_at INTEGER, expire_at INTEGER, abandon_at INTEGER,
     end_kind TEXT, end_at INTEGER, end_exact INTEGER, begun INTEGER NOT NULL, webhook_ends INTEGER NOT NULL,
     first_index INTEGER NOT NULL, last_index INTEGER NOT NULL,
-    outcome INTEGER NOT NULL, at INTEGER, day INTEGER, over_by INTEGER
+    outcome INTEGER NOT NULL, at INTEGER, day INTEGER, over_by INTEGER, due_at INTEGER
   ) STRICT;
   CREATE INDEX sessions_of_user ON sessions (user_id);
   CREATE INDEX sessions_of_org ON sessions (org_id) WHERE org_id IS NOT NULL;
@@ -44,7 +45,9 @@ const TABLES = `
   CREATE INDEX sessions_by_change ON sessions (last_index);
   CREATE INDEX sessions_over_by ON sessions (over_by, begun, outcome) WHERE over_by IS NOT NULL;
   CREATE INDEX sessions_living ON sessions (over_by) WHERE over_by IS NOT NULL AND outcome < ${ENDED};
-  CREATE INDEX sessions_requested ON sessions (last_requested_at, requested_at) WHERE outcome = ${REQUESTED};
+  CREATE INDEX sessions_due ON sessions (due_at) WHERE due_at IS NOT NULL;
+  CREATE INDEX sessions_still_active ON sessions (still_active_at) WHERE still_active_at IS NOT NULL AND outcome < ${ENDED};
+  CREATE INDEX sessions_requested ON sessions (requested_at) WHERE outcome = ${REQUESTED};
   CREATE TABLE session_entries (
     session INTEGER NOT NULL, "index" INTEGER NOT NULL, PRIMARY KEY (session, "index")
   ) STRICT, WITHOUT ROWID;

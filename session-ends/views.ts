@@ -1,6 +1,7 @@
 /** Writes the views: takes entries in their order, and remembers how far it got in the same transaction. */
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import type { Entry, UserId } from '../trail/entry.ts'
+import { dueAt, overBy } from './due.ts'
 import { factsOf, isAboutASession, join, type SessionEntry, type SessionFacts } from './facts.ts'
 import { outcomeOf } from './outcome.ts'
 import { recordOf, type UserEnd } from './record.ts'
@@ -31,7 +32,7 @@ const FACTS = [
 ] as const satisfies readonly (keyof SessionFacts)[]
 
 /** What is found and ordered by. */
-const DERIVED = ['first_index', 'last_index', 'outcome', 'at', 'day', 'over_by'] as const
+const DERIVED = ['first_index', 'last_index', 'outcome', 'at', 'day', 'over_by', 'due_at'] as const
 
 const COLUMNS = [...FACTS, ...DERIVED]
 
@@ -122,13 +123,15 @@ export class Views {
     const ends = facts.user_id === null ? [] : (this.#userEnds.all(facts.user_id) as unknown as UserEnd[])
     const record = recordOf(facts, ends, 0)
     const at = record.ended_at ?? record.requested_at ?? record.started_at
+    const outcome = outcomeOf(record)
     const derived: Record<(typeof DERIVED)[number], SQLInputValue> = {
       first_index: before?.first_index ?? index,
       last_index: index,
-      outcome: outcomeOf(record),
+      outcome,
       at,
       day: at === null ? null : dayOf(at),
       over_by: overBy(facts),
+      due_at: dueAt(facts, outcome),
     }
     const row = this.#put.get(
       ...FACTS.map((name): SQLInputValue => facts[name]),
@@ -152,12 +155,6 @@ export class Views {
 function silentAfter(silentSince: number | null, { kind, source, recorded_at }: Entry): number | null {
   if (source === 'webhook') return null
   return kind === 'logout.requested' ? (silentSince ?? recorded_at) : silentSince
-}
-
-/** When the session must be over, as far as Clerk said. */
-function overBy({ expire_at, abandon_at }: SessionFacts): number | null {
-  if (expire_at === null || abandon_at === null) return expire_at ?? abandon_at
-  return Math.min(expire_at, abandon_at)
 }
 
 function isUserEnd(entry: Entry): entry is Entry & { user_id: UserId } {

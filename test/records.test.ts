@@ -4,6 +4,7 @@ import { copyFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
+import { newInstance } from '../clerk-stand-in/instance.ts'
 import { DEMO_SECRET_KEY, startStandIn, type StandInOptions } from '../clerk-stand-in/stand-in.ts'
 import { until } from './clerk-service.ts'
 import { finished, runCli, startService, temporaryFolder, type RunningService } from './service.ts'
@@ -24,8 +25,8 @@ async function open(options: StandInOptions = {}) {
     DATABASE_URL: 'file:trail.db',
   }
   const folder = temporaryFolder()
-  const start = async () => {
-    const service = await startService({ folder, env })
+  const start = async (more: Record<string, string> = {}) => {
+    const service = await startService({ folder, env: { ...env, ...more } })
     standIn.webhooks.url = `${service.url}/v1/webhooks/clerk`
     return service
   }
@@ -95,7 +96,7 @@ describe('the service', () => {
     const record = await recordOf(service, session.id)
     assert.equal(record?.['reason'], 'expired')
     assert.equal(record?.['ended_at'], new Date(session.expireAt).toISOString())
-    assert.deepEqual(standIn.requests, [`GET /v1/sessions/${session.id}`])
+    assert.deepEqual(standIn.requests, ['GET /v1/jwks', `GET /v1/sessions/${session.id}`])
     const metricsOf = async () => (await fetch(`${service.url}/metrics`)).text()
     await until(async () => /coverage_ended_sessions 1\n/.test(await metricsOf()))
     const metrics = await metricsOf()
@@ -117,6 +118,36 @@ describe('the service', () => {
     await until(() => standIn.requests.length >= 3)
 
     assert.equal(service.lines.filter((line) => line.includes('CLERK_SECRET_KEY')).length, 1)
+  })
+
+  it('asks for no session with a secret key of another instance, and says so once, with the fix', async () => {
+    await using another = await startStandIn({ instance: newInstance('another-1.clerk.accounts.dev') })
+    await using opened = await open({ sessionLifetimeMs: -120_000 })
+    const { standIn, start } = opened
+    await using service = await start({ CLERK_API_URL: another.url })
+    const session = standIn.world.signIn(standIn.world.addUser(), standIn.world.newClient())
+
+    await service.line(/CLERK_SECRET_KEY is of another Clerk instance than the session tokens/)
+    await until(() => another.requests.length >= 3)
+
+    assert.deepEqual(new Set(another.requests), new Set(['GET /v1/jwks']))
+    assert.equal((await recordOf(service, session.id))?.['state'], 'open')
+    assert.equal(service.lines.filter((line) => line.includes('CLERK_SECRET_KEY')).length, 1)
+    assert.match(await (await fetch(`${service.url}/metrics`)).text(), /last_sweep_timestamp_seconds 0\n/)
+  })
+
+  it('exits with 0 within 2 seconds of SIGTERM while Clerk answers nothing', async () => {
+    await using opened = await open({ sessionLifetimeMs: -120_000 })
+    const { standIn, start } = opened
+    const service = await start()
+    standIn.faults.set({ group: 'backend', trouble: 'hang', matching: 'GET /v1/sessions' })
+    standIn.world.signIn(standIn.world.addUser(), standIn.world.newClient())
+    await standIn.asked(/GET \/v1\/sessions/)
+
+    const startedAt = performance.now()
+    service.process.kill('SIGTERM')
+    assert.equal(await service.ended, 0)
+    assert.ok(performance.now() - startedAt < 2000)
   })
 
   it('does not start with a restored trail, until that is accepted', async () => {

@@ -10,6 +10,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { sessionToken } from '../clerk-stand-in/shapes.ts'
 import { DEMO_SECRET_KEY, startStandIn } from '../clerk-stand-in/stand-in.ts'
 import { isActive, type Action, type EventType, type Session, type User } from '../clerk-stand-in/world.ts'
+import { dueSessions } from '../session-ends/due.ts'
 import { ViewsReader } from '../session-ends/views-reader.ts'
 import { viewsPathOf } from '../session-ends/views-schema.ts'
 import { seedOfThisRun } from './crash.ts'
@@ -165,7 +166,8 @@ class Week {
   }
 
   #isSettled(): boolean {
-    return this.#views.position() !== null && this.#views.due(this.now(), 1).length === 0
+    const db = this.#views.db()
+    return db !== null && dueSessions(db, { now: this.now(), after: null, limit: 1 }).length === 0
   }
 
   /** Webhooks that were refused while the service was away. */
