@@ -10,7 +10,7 @@ import { messageOf, TrailError } from '../trail/error.ts'
 import { ENDED, REQUESTED } from './outcome.ts'
 
 /** Raised when the tables change: then the views are made anew. */
-export const viewsVersion = 3
+export const viewsVersion = 4
 
 /**
  * Rows lie in the order in which sessions were first heard of, and not of their random ids: those of now lie together. `id` is that
@@ -31,7 +31,8 @@ const TABLES = `
     session_id TEXT NOT NULL UNIQUE,
     user_id TEXT, client_id TEXT, actor_id TEXT, org_id TEXT, org_at INTEGER,
     started_at INTEGER, alive_at INTEGER,
-    requested_at INTEGER, intent TEXT, request_actor_id TEXT, last_requested_at INTEGER,
+    requested_at INTEGER, intent TEXT, request_actor_id TEXT,
+    last_requested_at INTEGER, last_intent TEXT, last_request_actor_id TEXT,
     still_active_at INTEGER, expire_at INTEGER, abandon_at INTEGER,
     end_kind TEXT, end_at INTEGER, end_exact INTEGER, begun INTEGER NOT NULL, webhook_ends INTEGER NOT NULL,
     first_index INTEGER NOT NULL, last_index INTEGER NOT NULL,

@@ -20,6 +20,8 @@ const FACTS = [
   'intent',
   'request_actor_id',
   'last_requested_at',
+  'last_intent',
+  'last_request_actor_id',
   'still_active_at',
   'expire_at',
   'abandon_at',
