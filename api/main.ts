@@ -14,11 +14,13 @@ import { logoutLog } from './logout-log.ts'
 import { openLogs, type Logs } from './logs.ts'
 import { openMetrics, type Metrics } from './metrics.ts'
 import { readersOf, type ReaderKey } from './readers.ts'
+import { saidOnce } from './said-once.ts'
 import { ListenError, listen } from './serve.ts'
 import type { ReadWebhook } from './webhook.ts'
 import { Sweep } from './sweep.ts'
 import { startReading } from './reading.ts'
 import { namedMix, startViews, type SessionViews, type ViewsOptions } from './views.ts'
+import { webhookRefusals } from './webhook-refusals.ts'
 import { webhookSilence } from './webhook-silence.ts'
 
 export interface Service {
@@ -89,7 +91,7 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     readerOf: readersOf(readerKeys),
     readWebhook: await webhookReaderOf(config),
     reading,
-    metrics,
+    metrics: { ...metrics, ...webhooksObserved(metrics, logs) },
     now,
     settings: {
       logoutEndpoint: config.logoutEndpoint,
@@ -249,26 +251,34 @@ function silenceOf({ webhookSecrets, webhookSilenceHours }: Config, { logger }: 
   })
 }
 
+/** Webhooks are counted, and the log says when they begin to be refused. */
+function webhooksObserved(metrics: Metrics, { logger }: Logs): Pick<Metrics, 'webhook' | 'webhookRefused'> {
+  const refusals = webhookRefusals({
+    now: Date.now,
+    onRefused: (code, detail) =>
+      logger.warn(
+        { code },
+        `webhooks are refused, unless it is somebody else who sends them; this is said once. ${detail}`,
+      ),
+    onAccepted: () => logger.info('webhooks are accepted again'),
+  })
+  return {
+    webhook: (type) => {
+      metrics.webhook(type)
+      refusals.accepted()
+    },
+    webhookRefused: (code, detail) => {
+      metrics.webhookRefused(code, detail)
+      refusals.refused(code, detail)
+    },
+  }
+}
+
 /** Clerk's package is loaded only where webhooks are wanted. */
 async function webhookReaderOf({ webhookSecrets, ipPolicy }: Config): Promise<ReadWebhook | null> {
   if (webhookSecrets.length === 0) return null
   const { webhookReader } = await import('./clerk/webhook.ts')
   return webhookReader({ secrets: webhookSecrets, ipPolicy })
-}
-
-/** Says when something starts to fail and when it works again, not each time in between. */
-function saidOnce(say: { failed: (error: unknown) => void; worked: () => void }) {
-  let failing = false
-  return {
-    failed: (error: unknown) => {
-      if (!failing) say.failed(error)
-      failing = true
-    },
-    worked: () => {
-      if (failing) say.worked()
-      failing = false
-    },
-  }
 }
 
 const READINESS_KEPT_MS = 1000

@@ -2,6 +2,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Figures } from '../session-ends/views-reader.ts'
 import type { LogoutEvent } from './logout-event.ts'
+import type { ProblemCode } from './problem.ts'
 
 export interface Metrics {
   /** The text that Prometheus scrapes, and its media type. */
@@ -16,7 +17,8 @@ export interface Metrics {
   writerOpened: (settings: { journalMode: string; synchronous: string }) => void
   keyFetchFailed: () => void
   webhook: (type: string) => void
-  webhookRefused: (code: string) => void
+  webhookRefused: (code: ProblemCode, detail: string) => void
+  webhookFieldDropped: (field: string) => void
   viewsRestarted: () => void
   sweepAsked: (answer: string) => void
   sweepEnded: () => void
@@ -128,6 +130,11 @@ function counted(registry: Registry) {
   })
   const webhooks = labelled('webhooks_total', 'Webhooks acknowledged, by type.', 'type')
   const refusedWebhooks = labelled('webhook_refusals_total', 'Webhooks not acknowledged, by problem.', 'code')
+  const droppedFields = labelled(
+    'dropped_webhook_fields_total',
+    'Fields of acknowledged webhooks that were not what they should be, and are not stored.',
+    'field',
+  )
   const sweeps = labelled(
     'sweep_requests_total',
     'Sessions that Clerk was asked for, by its answer.',
@@ -155,7 +162,8 @@ function counted(registry: Registry) {
     },
     sweepAsked: (answer: string) => sweeps.inc({ answer }),
     sweepEnded: () => lastSweep.setToCurrentTime(),
-    webhookRefused: (code: string) => refusedWebhooks.inc({ code }),
+    webhookRefused: (code: ProblemCode) => refusedWebhooks.inc({ code }),
+    webhookFieldDropped: (field: string) => droppedFields.inc({ field }),
     viewsRestarted: counter(
       'records_restarts_total',
       'Times the thread of the session records was started again.',
