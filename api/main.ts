@@ -241,6 +241,7 @@ async function startSweep(
 function silenceOf({ webhookSecrets, webhookSilenceHours }: Config, { logger }: Logs) {
   return webhookSilence({
     hours: webhookSecrets.length > 0 ? webhookSilenceHours : Infinity,
+    since: Date.now(),
     now: Date.now,
     onSilence: (hours) =>
       logger.warn(

@@ -83,11 +83,16 @@ function registerGauges(registry: Registry, gauges: Gauges): void {
     'Of logout_trail_coverage_sessions, those that have an end.',
     ({ coverage }) => coverage.ended,
   )
+  figure(
+    'coverage_unknown_sessions',
+    'Of logout_trail_coverage_ended_sessions, those of which Clerk only says that it no longer has them.',
+    ({ coverage }) => coverage.unknown,
+  )
   const { webhookSilenceMs } = gauges
   if (webhookSilenceMs) {
     gauge(
       'webhook_silence_seconds',
-      'How long ago the first logout was recorded that no webhook followed; 0: one came after all.',
+      'For how long logouts have come in that no webhook followed, since the start; 0: one came after all.',
       () => webhookSilenceMs() / 1000,
     )
   }

@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
 import { history } from '../examples/demo/history.ts'
 import { temporaryFolder } from '../test/service.ts'
-import { toldByWebhook, type Report } from '../trail/entry.ts'
+import { answeredToSweep, toldByWebhook, type Report, type SessionId } from '../trail/entry.ts'
 import { TrailError } from '../trail/error.ts'
 import type { TrailReader } from '../trail/store.ts'
 import { openSqliteReader, raiseEpoch } from '../trail/stores/sqlite-reader.ts'
@@ -37,7 +37,7 @@ async function followAll(viewsPath: string, trail: TrailReader): Promise<void> {
 /** Every row of every table, but for where the trail came from. */
 function dump(viewsPath: string): unknown {
   const db = new DatabaseSync(viewsPath, { readOnly: true })
-  const tables = ['sessions', 'session_entries', 'user_ends', 'webhook_mix', 'position']
+  const tables = ['sessions', 'session_entries', 'user_ends', 'webhook_mix', 'over_in_hour', 'position']
   const rows = tables.map((table) => db.prepare(`SELECT * FROM ${table} ORDER BY 1, 2`).all())
   db.close()
   return rows
@@ -159,6 +159,7 @@ describe('what is read of them', () => {
     assert.deepEqual(records.coverage(UNTIL), {
       sessions: over.length,
       ended: over.length - gaps.length,
+      unknown: 0,
     })
     assert.deepEqual(
       new Set(records.gaps(UNTIL, 1000).map(({ session_id }) => session_id)),
@@ -166,6 +167,51 @@ describe('what is read of them', () => {
     )
     assert.ok(gaps.length > 0)
     reader.close()
+  })
+
+  it('counts the same at every moment as who looks at each session', async () => {
+    const { viewsPath, reader } = await trailWith(reports)
+    await followAll(viewsPath, reader)
+    using records = closing(new ViewsReader(viewsPath))
+    const db = new DatabaseSync(viewsPath, { readOnly: true })
+    const counted = db.prepare(
+      `SELECT count(*) AS sessions, coalesce(sum(outcome >= 2), 0) AS ended, coalesce(sum(outcome = 11), 0) AS unknown
+       FROM sessions WHERE over_by < ? AND begun = 1`,
+    )
+    for (let now = UNTIL - 40 * 24 * HOUR_MS; now < UNTIL; now += 7.3 * HOUR_MS) {
+      const at = Math.floor(now)
+      assert.deepEqual(records.coverage(at), { ...counted.get(at - 60_000) })
+    }
+    db.close()
+    reader.close()
+  })
+
+  it('shows apart those sessions that Clerk only says it no longer has', async () => {
+    const session_id = 'sess_1' as SessionId
+    const begun = toldByWebhook('msg_1', {
+      kind: 'session.created',
+      occurred_at: UNTIL - 2 * HOUR_MS,
+      session_id,
+      session_expire_at: UNTIL - HOUR_MS,
+    })
+    const unknown = answeredToSweep(UNTIL - HOUR_MS / 2, { kind: 'session.unknown', session_id })
+    const alive = answeredToSweep(UNTIL, {
+      kind: 'session.still-active',
+      session_id,
+      session_expire_at: UNTIL + HOUR_MS,
+    })
+    for (const [told, expected] of [
+      [[begun], { sessions: 1, ended: 0, unknown: 0 }],
+      [[begun, unknown], { sessions: 1, ended: 1, unknown: 1 }],
+      // It lives, and need not be over yet.
+      [[begun, unknown, alive], { sessions: 0, ended: 0, unknown: 0 }],
+    ] as const) {
+      const { viewsPath, reader } = await trailWith(told)
+      await followAll(viewsPath, reader)
+      using records = closing(new ViewsReader(viewsPath))
+      assert.deepEqual(records.coverage(UNTIL), expected)
+      reader.close()
+    }
   })
 
   it('knows since when logouts come in without a webhook', async () => {
@@ -176,7 +222,10 @@ describe('what is read of them', () => {
     const after = async (at: number, ...reports: Report[]) => {
       await store.append(reports, at)
       await followOnce(views, reader)
-      return views.position.silentSince
+      const { unanswered } = views.position
+      using records = closing(new ViewsReader(viewsPathOf(path)))
+      assert.deepEqual(records.figures(at).unanswered, unanswered)
+      return unanswered
     }
     const logout = (iat: number): Report => ({
       kind: 'logout.requested',
@@ -187,10 +236,11 @@ describe('what is read of them', () => {
     })
     const webhook = (id: string) => toldByWebhook(id, { kind: 'session.created', occurred_at: UNTIL })
     assert.equal(await after(1000, webhook('msg_1')), null)
-    assert.equal(await after(2000, logout(1)), 2000)
-    assert.equal(await after(3000, logout(2)), 2000)
+    assert.deepEqual(await after(2000, logout(1)), { first: 2000, last: 2000 })
+    assert.deepEqual(await after(3000, logout(2)), { first: 2000, last: 3000 })
     assert.equal(await after(4000, webhook('msg_2')), null)
-    assert.equal(await after(5000, webhook('msg_3'), logout(3)), 5000)
+    assert.deepEqual(await after(5000, webhook('msg_3'), logout(3)), { first: 5000, last: 5000 })
+    assert.deepEqual(await after(6000, logout(4), logout(5)), { first: 5000, last: 6000 })
     views.close()
     reader.close()
     await store.close()
@@ -236,7 +286,7 @@ describe('what is read of them', () => {
     assert.equal(records.position(), null)
     assert.equal(records.session('sess_1', UNTIL), null)
     assert.deepEqual(records.due(UNTIL, 10), [])
-    assert.deepEqual(records.coverage(UNTIL), { sessions: 0, ended: 0 })
+    assert.deepEqual(records.coverage(UNTIL), { sessions: 0, ended: 0, unknown: 0 })
   })
 })
 

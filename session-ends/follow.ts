@@ -86,7 +86,7 @@ async function whyRewound(
 
 async function beginningOf(trail: TrailReader): Promise<Position> {
   const { trailId, epoch } = await trail.head()
-  return { trailId, epoch, nextIndex: 0, lastHash: '', silentSince: null }
+  return { trailId, epoch, nextIndex: 0, lastHash: '', unanswered: null }
 }
 
 function removeViews(path: string): void {

@@ -3,10 +3,10 @@ import { existsSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import type { SessionId, UserId } from '../trail/entry.ts'
 import type { SessionFacts } from './facts.ts'
-import { ENDED, REQUESTED } from './outcome.ts'
+import { ENDED, REQUESTED, UNKNOWN } from './outcome.ts'
 import { CONFIRM_WITHIN_MS, recordOf, type SessionRecord, type UserEnd } from './record.ts'
 import { prepared } from './statements.ts'
-import { openForReading, positionOf, type Position } from './views-schema.ts'
+import { HOUR_MS, openForReading, positionOf, type Position, type Unanswered } from './views-schema.ts'
 
 export interface FoundSession {
   record: SessionRecord
@@ -26,6 +26,8 @@ export interface Coverage {
   sessions: number
   /** Of those, how many have an end. */
   ended: number
+  /** Of those with an end, how many of which Clerk only says that it no longer knows them. */
+  unknown: number
 }
 
 export interface Gap {
@@ -46,8 +48,7 @@ export interface Figures {
   coverage: Coverage
   unconfirmed: number
   webhookMix: WebhookMix[]
-  /** See `Position`. */
-  silentSince: number | null
+  unanswered: Unanswered | null
 }
 
 export const ENTRIES_LIMIT = 1000
@@ -113,11 +114,19 @@ export class ViewsReader {
   coverage(now: number): Coverage {
     const row = this.db()
       ?.prepare(
-        `SELECT count(*) AS sessions, coalesce(sum(outcome >= ${ENDED}), 0) AS ended FROM sessions
-         WHERE over_by < ? AND begun = 1`,
+        `SELECT sum(sessions) AS sessions, sum(ended) AS ended, sum(unknown) AS unknown FROM (
+           SELECT sessions, ended, unknown FROM over_in_hour WHERE hour < $hour
+           UNION ALL
+           SELECT count(*), sum(outcome >= ${ENDED}), sum(outcome = ${UNKNOWN}) FROM sessions
+           WHERE over_by >= $hour * ${HOUR_MS} AND over_by < $over AND begun = 1
+         )`,
       )
-      .get(now - GRACE_MS)
-    return { sessions: Number(row?.['sessions'] ?? 0), ended: Number(row?.['ended'] ?? 0) }
+      .get({ $over: now - GRACE_MS, $hour: Math.floor((now - GRACE_MS) / HOUR_MS) })
+    return {
+      sessions: Number(row?.['sessions'] ?? 0),
+      ended: Number(row?.['ended'] ?? 0),
+      unknown: Number(row?.['unknown'] ?? 0),
+    }
   }
 
   /** The longest over first. */
@@ -131,13 +140,13 @@ export class ViewsReader {
     return (rows ?? []) as unknown as Gap[]
   }
 
-  /** All of it. Reads every session that is over: not for the thread that answers requests. */
+  /** All of it. Not for the thread that answers requests: `unconfirmed` reads every logout that nobody confirmed. */
   figures(now: number): Figures {
     return {
       coverage: this.coverage(now),
       unconfirmed: this.unconfirmed(now),
       webhookMix: this.webhookMix(),
-      silentSince: this.position()?.silentSince ?? null,
+      unanswered: this.position()?.unanswered ?? null,
     }
   }
 

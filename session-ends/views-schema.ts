@@ -24,7 +24,7 @@ const TABLES = `
     epoch INTEGER NOT NULL,
     next_index INTEGER NOT NULL,
     last_hash TEXT NOT NULL,
-    silent_since INTEGER
+    unanswered_first INTEGER, unanswered_last INTEGER
   ) STRICT;
   CREATE TABLE sessions (
     id INTEGER PRIMARY KEY,
@@ -53,7 +53,10 @@ const TABLES = `
     user_id TEXT NOT NULL, "index" INTEGER NOT NULL, kind TEXT NOT NULL, occurred_at INTEGER NOT NULL,
     PRIMARY KEY (user_id, "index")
   ) STRICT, WITHOUT ROWID;
-  CREATE TABLE webhook_mix (webhook_ends INTEGER PRIMARY KEY, sessions INTEGER NOT NULL) STRICT;`
+  CREATE TABLE webhook_mix (webhook_ends INTEGER PRIMARY KEY, sessions INTEGER NOT NULL) STRICT;
+  CREATE TABLE over_in_hour (
+    hour INTEGER PRIMARY KEY, sessions INTEGER NOT NULL, ended INTEGER NOT NULL, unknown INTEGER NOT NULL
+  ) STRICT;`
 
 /** How far the readers got, and in which trail. */
 export interface Position {
@@ -63,11 +66,18 @@ export interface Position {
   nextIndex: number
   /** Of the entry before that one; empty at 0. */
   lastHash: string
-  /** When the first logout was recorded after the last webhook: ms since 1970. Null: a webhook came after all logouts. */
-  silentSince: number | null
+  /** Null: a webhook came after all logouts. */
+  unanswered: Unanswered | null
+}
+
+/** When the first and the last logout were recorded that no webhook followed: ms since 1970. */
+export interface Unanswered {
+  first: number
+  last: number
 }
 
 const DAY_MS = 86_400_000
+export const HOUR_MS = 3_600_000
 
 /** Days since 1970, in UTC. */
 export function dayOf(ms: number): number {
@@ -91,13 +101,14 @@ export function openForWriting(path: string, begin: Position): DatabaseSync {
     if (!isViews(db)) {
       db.exec('BEGIN IMMEDIATE')
       db.exec(TABLES)
-      db.prepare('INSERT INTO position VALUES (1, ?, ?, ?, ?, ?, ?)').run(
+      db.prepare('INSERT INTO position VALUES (1, ?, ?, ?, ?, ?, ?, ?)').run(
         viewsVersion,
         begin.trailId,
         begin.epoch,
         begin.nextIndex,
         begin.lastHash,
-        begin.silentSince,
+        begin.unanswered?.first ?? null,
+        begin.unanswered?.last ?? null,
       )
       db.exec('COMMIT')
     }
@@ -144,7 +155,10 @@ export function positionOf(db: DatabaseSync): Position {
     epoch: Number(row['epoch']),
     nextIndex: Number(row['next_index']),
     lastHash: String(row['last_hash']),
-    silentSince: row['silent_since'] === null ? null : Number(row['silent_since']),
+    unanswered:
+      row['unanswered_first'] === null
+        ? null
+        : { first: Number(row['unanswered_first']), last: Number(row['unanswered_last']) },
   }
 }
 
