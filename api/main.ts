@@ -103,9 +103,9 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     developmentToken: development?.token,
   })
   const closeData = async () => {
-    await views.close()
     await reading.close()
-    // Last: only who can write takes the write-ahead log into the file.
+    // Only who can write takes the write-ahead log into the file: of each file those that only read go first.
+    await views.close()
     await trail.close()
   }
   const listening = await listen(app, config).catch(async (error: unknown) => {
@@ -186,13 +186,27 @@ function openViews(
   { trailPath }: Config,
   { logs, metrics, onFigures }: Parts & Pick<ViewsOptions, 'onFigures'>,
 ): Promise<SessionViews> {
+  const failures = saidOnce({
+    failed: (cause) =>
+      logs.logger.error(
+        { err: cause },
+        'the session records cannot be brought up to date; it is tried again and again, and logouts are recorded all the same',
+      ),
+    worked: () => logs.logger.info('the session records are brought up to date again'),
+  })
   return startViews({
     trailPath,
     onFigures,
     onRestart: (cause) => {
       metrics.viewsRestarted()
-      logs.logger.error({ err: cause }, 'the thread of the session records ended and is started again')
+      failures.failed(cause)
     },
+    onWorks: failures.worked,
+    onSetAside: (path, why) =>
+      logs.logger.warn(
+        { path },
+        `damaged session records were set aside, and are made anew from the trail: ${why}`,
+      ),
   })
 }
 

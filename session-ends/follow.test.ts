@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { existsSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
 import { history } from '../examples/demo/history.ts'
@@ -132,14 +132,72 @@ describe('the session records', () => {
     await followAll(one.viewsPath, one.reader)
     await assert.rejects(openViews(one.viewsPath, other.reader), isCoded('trail-rewound'))
 
-    writeFileSync(other.viewsPath, 'this is no database, and long enough to be seen as none '.repeat(100))
+    mkdirSync(other.viewsPath)
     await assert.rejects(openViews(other.viewsPath, other.reader), isCoded('views-unusable'))
-    rmSync(other.viewsPath)
+    rmSync(other.viewsPath, { recursive: true })
     const foreign = new DatabaseSync(other.viewsPath)
     foreign.exec('CREATE TABLE recipes (name TEXT)')
     foreign.close()
     await assert.rejects(openViews(other.viewsPath, other.reader), isCoded('views-unusable'))
     for (const { reader } of [one, other]) reader.close()
+  })
+})
+
+describe('damaged session records', () => {
+  const garbage = 'this is no database, and long enough to be seen as none '.repeat(100)
+
+  it('are set aside and made anew, and only the last are kept', async () => {
+    const { viewsPath, reader } = await trailWith(reports.slice(0, 100))
+    await followAll(viewsPath, reader)
+    const right = dump(viewsPath)
+    const aside: string[] = []
+    const opened = async () => {
+      const views = await openViews(viewsPath, reader, {
+        onSetAside: (path, { code }) => aside.push(`${code} ${path}`),
+      })
+      while ((await followOnce(views, reader)) > 0) continue
+      views.close()
+    }
+    const cutShort = readFileSync(viewsPath).subarray(0, 5000)
+    const noPosition = () => {
+      const db = new DatabaseSync(viewsPath)
+      db.exec('DELETE FROM position')
+      db.close()
+    }
+    for (const damage of [
+      () => writeFileSync(viewsPath, garbage),
+      () => writeFileSync(viewsPath, cutShort),
+      noPosition,
+    ]) {
+      damage()
+      await opened()
+      assert.deepEqual(dump(viewsPath), right)
+    }
+    assert.equal(aside.length, 3)
+    const folder = readdirSync(dirname(viewsPath)).filter((name) => name.includes('views.db.damaged-'))
+    assert.deepEqual(
+      folder.map((name) => `views-damaged ${join(dirname(viewsPath), name)}`),
+      aside.slice(2),
+    )
+    assert.match(basename(folder[0] ?? ''), /^views\.db\.damaged-\d{4}-\d\d-\d\dT[\d-]+\.\d{3}Z$/)
+    reader.close()
+  })
+
+  it('are refused by whoever only reads them', () => {
+    const path = join(temporaryFolder(), 'views.db')
+    writeFileSync(path, garbage)
+    assert.throws(() => new ViewsReader(path).position(), isCoded('views-damaged'))
+  })
+
+  it('of a rebuild that was killed are removed', async () => {
+    const { viewsPath, reader } = await trailWith([])
+    for (const end of ['', '-wal', '-shm']) writeFileSync(`${viewsPath}.next${end}`, garbage)
+    await followAll(viewsPath, reader)
+    assert.deepEqual(
+      readdirSync(dirname(viewsPath)).filter((name) => name.includes('.next')),
+      [],
+    )
+    reader.close()
   })
 })
 

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync, type DatabaseSyncOptions } from 'node:sqlite'
 import type { Entry } from '../trail/entry.ts'
 import { messageOf, TrailError } from '../trail/error.ts'
 import { ENDED, REQUESTED } from './outcome.ts'
@@ -93,10 +93,9 @@ export function viewsPathOf(trailPath: string): string {
   return join(dirname(trailPath), views)
 }
 
-/** Opens the views for writing, or begins them. @throws {TrailError} `views-unusable` */
+/** Opens the views for writing, or begins them. @throws {TrailError} `views-unusable`, `views-damaged` */
 export function openForWriting(path: string, begin: Position): DatabaseSync {
-  const db = new DatabaseSync(path, { timeout: 5000 })
-  return closedOnError(path, db, () => {
+  return opened(path, { timeout: 5000 }, (db) => {
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON')
     if (!isViews(db)) {
       db.exec('BEGIN IMMEDIATE')
@@ -116,25 +115,50 @@ export function openForWriting(path: string, begin: Position): DatabaseSync {
   })
 }
 
-/** Opens views beside the thread that writes them. Null when there are none, or of another version. */
+/**
+ * Opens views beside the thread that writes them. Null when there are none, or of another version.
+ * @throws {TrailError} `views-unusable`, `views-damaged`
+ */
 export function openForReading(path: string): DatabaseSync | null {
-  const db = new DatabaseSync(path, { readOnly: true, timeout: 5000 })
-  return closedOnError(path, db, () => {
+  return opened(path, { readOnly: true, timeout: 5000 }, (db) => {
     if (isViews(db) && versionOf(db) === viewsVersion) return db
     db.close()
     return null
   })
 }
 
-function closedOnError<T>(path: string, db: DatabaseSync, run: () => T): T {
+/** Closed again when `use` fails. */
+function opened<T>(path: string, options: DatabaseSyncOptions, use: (db: DatabaseSync) => T): T {
+  let db: DatabaseSync | undefined
   try {
-    return run()
+    db = new DatabaseSync(path, options)
+    return use(db)
   } catch (cause) {
-    db.close()
-    if (cause instanceof TrailError) throw cause
-    const message = `${path} cannot be used (${messageOf(cause)}); it is made from the trail: run logout-trail rebuild.`
-    throw new TrailError('views-unusable', message, { cause })
+    db?.close()
+    throw namedError(path, cause)
   }
+}
+
+function namedError(path: string, cause: unknown): TrailError {
+  if (isDamage(cause)) {
+    const message = `${path} is damaged (${messageOf(cause)}); start the service, or run logout-trail rebuild while it is stopped: both make it anew from the trail.`
+    return new TrailError('views-damaged', message, { cause })
+  }
+  const message = `${path} cannot be used (${messageOf(cause)}); the session records are made there from the trail: make way for them.`
+  return new TrailError('views-unusable', message, { cause })
+}
+
+/** https://sqlite.org/rescode.html */
+const SQLITE_CORRUPT = 11
+const SQLITE_NOTADB = 26
+
+function isDamage(error: unknown): boolean {
+  const { errcode } = error as { errcode?: number }
+  return error instanceof LostPositionError || errcode === SQLITE_CORRUPT || errcode === SQLITE_NOTADB
+}
+
+class LostPositionError extends Error {
+  override readonly name = 'LostPositionError'
 }
 
 /** @throws {Error} when the file is a database of another program. */
@@ -145,7 +169,9 @@ function isViews(db: DatabaseSync): boolean {
 }
 
 function versionOf(db: DatabaseSync): number {
-  return Number(db.prepare('SELECT version FROM position').get()?.['version'])
+  const row = db.prepare('SELECT version FROM position').get()
+  if (!row) throw new LostPositionError('it does not say how far it got')
+  return Number(row['version'])
 }
 
 export function positionOf(db: DatabaseSync): Position {

@@ -1,5 +1,5 @@
 /** GET /v1/sessions/{session_id}: how one session stands, how it ended, and the entries that say so. */
-import type { Reading } from '../../session-ends/reading.ts'
+import type { ReadPosition, Reading } from '../../session-ends/reading.ts'
 import { problem } from '../problem.ts'
 import { answered, readHeaders } from '../read-answer.ts'
 import { sessionJson } from '../session-json.ts'
@@ -13,8 +13,14 @@ export interface SessionDeps {
 export function sessionWith({ reading, now }: SessionDeps) {
   return async function session(sessionId: string): Promise<Response> {
     const { position, found } = await reading.session(sessionId, now())
-    if (!found)
-      return problem('not-found', 'No entry of the trail is about this session.', readHeaders(position))
+    if (!found) return problem('not-found', nothingOf(position), readHeaders(position))
     return answered(position, { ...sessionJson(found.record), entries: found.entries })
   }
+}
+
+/** The records may be behind the trail. */
+function nothingOf({ index }: ReadPosition): string {
+  return index < 0
+    ? 'The session records know no entry of the trail yet; ask again in a moment.'
+    : `No entry up to ${index} is about this session; what is recorded later is known within seconds.`
 }
