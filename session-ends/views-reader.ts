@@ -153,7 +153,11 @@ export class ViewsReader {
   /** Logouts that were asked for over 10 minutes ago, and that Clerk has not confirmed. */
   unconfirmed(now: number): number {
     const row = this.db()
-      ?.prepare(`SELECT count(*) AS sessions FROM sessions WHERE outcome = ${REQUESTED} AND requested_at < ?`)
+      ?.prepare(
+        // The planner would take the index of all outcomes, and read each of these rows.
+        `SELECT count(*) AS sessions FROM sessions INDEXED BY sessions_requested
+         WHERE outcome = ${REQUESTED} AND requested_at < ?`,
+      )
       .get(now - CONFIRM_WITHIN_MS)
     return Number(row?.['sessions'] ?? 0)
   }

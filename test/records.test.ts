@@ -7,6 +7,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, it } from 'node:test'
 import { DEMO_SECRET_KEY, startStandIn, type StandInOptions } from '../clerk-stand-in/stand-in.ts'
+import { toldByWebhook, type SessionId } from '../trail/entry.ts'
+import { openSqliteStore } from '../trail/stores/sqlite.ts'
 import { until } from './clerk-service.ts'
 import { newSecret, ofSession, signed } from './webhooks.ts'
 import { finished, runCli, startService, temporaryFolder, type RunningService } from './service.ts'
@@ -282,6 +284,35 @@ describe('the service', () => {
         },
       ],
     })
+  })
+
+  it('shows a time that no date can hold, as older versions recorded it, as not known', async () => {
+    const folder = temporaryFolder()
+    const store = await openSqliteStore({
+      path: join(folder, 'trail.db'),
+      issuer: 'https://x.clerk.accounts.dev',
+    })
+    const session_id = 'sess_1' as SessionId
+    const told = [
+      { kind: 'session.created', occurred_at: 1000, session_id, session_created_at: 1000 },
+      { kind: 'session.removed', occurred_at: 2 ** 53 - 1, session_id },
+    ] as const
+    await store.append(
+      told.map((one, at) => toldByWebhook(`msg_${at}`, one)),
+      1000,
+    )
+    await store.close()
+    const env = { DATABASE_URL: 'file:trail.db' }
+    assert.equal((await finished(runCli(['rebuild'], { folder, env }))).code, 0)
+
+    const shown = await finished(runCli(['show', 'sess_1'], { folder, env }))
+    assert.equal(shown.stderr, '')
+    assert.match(shown.stdout, /at no date {2}session\.removed {2}by webhook/)
+    assert.doesNotMatch(shown.stdout, /duration_ms|ended_at/)
+    const json = JSON.parse(
+      (await finished(runCli(['show', 'sess_1', '--json'], { folder, env }))).stdout,
+    ) as object
+    assert.partialDeepStrictEqual(json, { state: 'ended', ended_at: null, duration_ms: null })
   })
 
   it('has no coverage without a trail, and blames nothing else', async () => {
