@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
@@ -180,6 +180,19 @@ describe('damaged session records', () => {
       aside.slice(2),
     )
     assert.match(basename(folder[0] ?? ''), /^views\.db\.damaged-\d{4}-\d\d-\d\dT[\d-]+\.\d{3}Z$/)
+    reader.close()
+  })
+
+  it('are left behind by who was reading them', async () => {
+    const { viewsPath, reader } = await trailWith(reports.slice(0, 100))
+    await followAll(viewsPath, reader)
+    using records = closing(new ViewsReader(viewsPath))
+    assert.equal(records.position()?.nextIndex, 100)
+    renameSync(viewsPath, `${viewsPath}.aside`)
+    assert.equal(records.position(), null)
+    const views = await openViews(viewsPath, reader)
+    assert.equal(records.position()?.nextIndex, 0)
+    views.close()
     reader.close()
   })
 

@@ -1,5 +1,5 @@
 /** Reads the views, beside the thread that writes them. */
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import type { SessionId, UserId } from '../trail/entry.ts'
 import type { SessionFacts } from './facts.ts'
@@ -61,6 +61,7 @@ const ASK_AGAIN_MS = 3_600_000
 export class ViewsReader {
   readonly #path: string
   #db: DatabaseSync | null = null
+  #file: number | null = null
 
   constructor(path: string) {
     this.#path = path
@@ -172,9 +173,12 @@ export class ViewsReader {
     this.#db = null
   }
 
-  /** The views, to read; null: there are none yet. */
+  /** The views, to read; null: there are none yet. Those that were made anew meanwhile are another file. */
   db(): DatabaseSync | null {
-    if (!this.#db && existsSync(this.#path)) this.#db = openForReading(this.#path)
+    const file = statSync(this.#path, { throwIfNoEntry: false })?.ino ?? null
+    if (file !== this.#file) this.close()
+    if (!this.#db && file !== null) this.#db = openForReading(this.#path)
+    this.#file = file
     return this.#db
   }
 }
