@@ -192,6 +192,20 @@ describe('a call that nobody answers', () => {
     assert.equal(await codeOf(response), 'method-not-allowed')
   })
 
+  it('is 405 too where a part of the path is a parameter, and 404 where it is missing', async () => {
+    await using service = await openTestApp({ developmentToken: async () => 'a.b.c' })
+    const headers = { Host: 'localhost' }
+
+    const response = await service.app.request('/v1/sessions/sess_1', { method: 'DELETE', headers })
+
+    assert.equal(response.headers.get('allow'), 'GET, HEAD')
+    assert.equal(await codeOf(response), 'method-not-allowed')
+    for (const path of ['/v1/sessions/', '/v1/sessions/sess_1/more', '/v1/other/sess_1']) {
+      const nothing = await service.app.request(path, { method: 'DELETE', headers })
+      assert.equal(await codeOf(nothing), 'not-found', path)
+    }
+  })
+
   it('is 500 without details when something of ours breaks, and the operator is told', async () => {
     await using service = await openTestApp({ notReady: () => Promise.reject(new Error('a secret detail')) })
 

@@ -257,11 +257,17 @@ function mountDevelopment(app: Hono, makeToken: () => Promise<string>): void {
   app.get('/dev/token', async (c) => c.text(await makeToken(), 200, { 'Cache-Control': 'no-store' }))
 }
 
+/** `/v1/sessions/:session_id` is the route of `/v1/sessions/sess_1`. */
+function isOf(route: string, path: string): boolean {
+  const [parts, given] = [route.split('/'), path.split('/')]
+  const fits = (part: string, at: number) => (part.startsWith(':') ? Boolean(given[at]) : part === given[at])
+  return parts.length === given.length && parts.every(fits)
+}
+
 /** 405 for a path that has other methods, else 404. */
 function methodsOrNothing(app: Hono, c: Context): Response {
-  const methods = new Set(
-    app.routes.filter((route) => route.path === c.req.path).map((route) => route.method),
-  )
+  const routes = app.routes.filter(({ method, path }) => method !== 'ALL' && isOf(path, c.req.path))
+  const methods = new Set(routes.map(({ method }) => method))
   if (methods.size === 0) return problem('not-found', 'There is nothing here; /docs lists what there is.')
   if (methods.has('GET')) methods.add('HEAD')
   const allowed = [...methods].join(', ')

@@ -107,7 +107,9 @@ export const SessionRecord = z
       .enum(confidences)
       .nullable()
       .meta({ description: '`confirmed`: Clerk says so of this session.' }),
-    intent: z.enum(intents).nullable(),
+    intent: z.enum(intents).nullable().meta({
+      description: 'Of a session that ended: of the request near its end, if there is one.',
+    }),
     unconfirmed: z
       .boolean()
       .meta({ description: 'Asked for over 10 minutes ago, and not confirmed by Clerk.' }),

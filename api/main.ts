@@ -22,6 +22,7 @@ import { ListenError, listen } from './serve.ts'
 import { startSweep } from './start-sweep.ts'
 import { namedMix, startViews, type SessionViews, type ViewsOptions } from './views.ts'
 import type { ReadWebhook } from './webhook.ts'
+import { webhookRefusals } from './webhook-refusals.ts'
 import { webhookSilence } from './webhook-silence.ts'
 
 export interface Service {
@@ -109,7 +110,7 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     readWebhook: await webhookReaderOf(config),
     reading,
     entryStreams,
-    metrics,
+    metrics: { ...metrics, ...webhooksObserved(metrics, logs) },
     now,
     settings: {
       logoutEndpoint: config.logoutEndpoint,
@@ -121,8 +122,8 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     developmentToken: development?.token,
   })
   const closeData = async () => {
-    // Readers first: only who can write takes the write-ahead log into the file.
     await reading.close()
+    // Only who can write takes the write-ahead log into the file: of each file those that only read go first.
     await views.close()
     await trail.close()
   }
@@ -206,13 +207,27 @@ function openViews(
   { trailPath }: Config,
   { logs, metrics, onFigures }: Parts & Pick<ViewsOptions, 'onFigures'>,
 ): Promise<SessionViews> {
+  const failures = saidOnce({
+    failed: (cause) =>
+      logs.logger.error(
+        { err: cause },
+        'the session records cannot be brought up to date; it is tried again and again, and logouts are recorded all the same',
+      ),
+    worked: () => logs.logger.info('the session records are brought up to date again'),
+  })
   return startViews({
     trailPath,
     onFigures,
     onRestart: (cause) => {
       metrics.viewsRestarted()
-      logs.logger.error({ err: cause }, 'the thread of the session records ended and is started again')
+      failures.failed(cause)
     },
+    onWorks: failures.worked,
+    onSetAside: (path, why) =>
+      logs.logger.warn(
+        { path },
+        `damaged session records were set aside, and are made anew from the trail: ${why}`,
+      ),
   })
 }
 
@@ -249,6 +264,7 @@ async function openSweep(config: Config, needs: SweepNeeds): Promise<() => Promi
 function silenceOf({ webhookSecrets, webhookSilenceHours }: Config, { logger }: Logs) {
   return webhookSilence({
     hours: webhookSecrets.length > 0 ? webhookSilenceHours : Infinity,
+    since: Date.now(),
     now: Date.now,
     onSilence: (hours) =>
       logger.warn(
@@ -257,6 +273,29 @@ function silenceOf({ webhookSecrets, webhookSilenceHours }: Config, { logger }: 
       ),
     onHeard: () => logger.info('webhooks of Clerk come again'),
   })
+}
+
+/** Webhooks are counted, and the log says when they begin to be refused. */
+function webhooksObserved(metrics: Metrics, { logger }: Logs): Pick<Metrics, 'webhook' | 'webhookRefused'> {
+  const refusals = webhookRefusals({
+    now: Date.now,
+    onRefused: (code, detail) =>
+      logger.warn(
+        { code },
+        `webhooks are refused, unless it is somebody else who sends them; this is said once. ${detail}`,
+      ),
+    onAccepted: () => logger.info('webhooks are accepted again'),
+  })
+  return {
+    webhook: (type) => {
+      metrics.webhook(type)
+      refusals.accepted()
+    },
+    webhookRefused: (code, detail) => {
+      metrics.webhookRefused(code, detail)
+      refusals.refused(code, detail)
+    },
+  }
 }
 
 /** Clerk's package is loaded only where webhooks are wanted. */

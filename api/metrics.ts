@@ -2,6 +2,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Figures } from '../session-ends/views-reader.ts'
 import type { LogoutEvent } from './logout-event.ts'
+import type { ProblemCode } from './problem.ts'
 
 export interface Metrics {
   /** The text that Prometheus scrapes, and its media type. */
@@ -16,7 +17,8 @@ export interface Metrics {
   writerOpened: (settings: { journalMode: string; synchronous: string }) => void
   keyFetchFailed: () => void
   webhook: (type: string) => void
-  webhookRefused: (code: string) => void
+  webhookRefused: (code: ProblemCode, detail: string) => void
+  webhookFieldDropped: (field: string) => void
   readRefused: (code: string) => void
   viewsRestarted: () => void
   sweepAsked: (answer: string) => void
@@ -90,11 +92,16 @@ function registerGauges(registry: Registry, gauges: Gauges): void {
     'Of logout_trail_coverage_sessions, those that have an end.',
     ({ coverage }) => coverage.ended,
   )
+  figure(
+    'coverage_unknown_sessions',
+    'Of logout_trail_coverage_ended_sessions, those of which Clerk only says that it no longer has them.',
+    ({ coverage }) => coverage.unknown,
+  )
   const { webhookSilenceMs } = gauges
   if (webhookSilenceMs) {
     gauge(
       'webhook_silence_seconds',
-      'How long ago the first logout was recorded that no webhook followed; 0: one came after all.',
+      'For how long logouts have come in that no webhook followed, since the start; 0: one came after all.',
       () => webhookSilenceMs() / 1000,
     )
   }
@@ -138,6 +145,11 @@ function counted(registry: Registry) {
   const webhooks = labelled('webhooks_total', 'Webhooks acknowledged, by type.', 'type')
   const refusedWebhooks = labelled('webhook_refusals_total', 'Webhooks not acknowledged, by problem.', 'code')
   const refusedReads = labelled('read_refusals_total', 'Reads refused, by problem.', 'code')
+  const droppedFields = labelled(
+    'dropped_webhook_fields_total',
+    'Fields of acknowledged webhooks that were not what they should be, and are not stored.',
+    'field',
+  )
   const sweeps = labelled(
     'sweep_requests_total',
     'Sessions that Clerk was asked for, by its answer.',
@@ -165,7 +177,8 @@ function counted(registry: Registry) {
     },
     sweepAsked: (answer: string) => sweeps.inc({ answer }),
     sweepEnded: () => lastSweep.setToCurrentTime(),
-    webhookRefused: (code: string) => refusedWebhooks.inc({ code }),
+    webhookRefused: (code: ProblemCode) => refusedWebhooks.inc({ code }),
+    webhookFieldDropped: (field: string) => droppedFields.inc({ field }),
     readRefused: (code: string) => refusedReads.inc({ code }),
     viewsRestarted: counter(
       'records_restarts_total',

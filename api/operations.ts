@@ -320,7 +320,10 @@ export const sessionOperation: DescribeRouteOptions = {
     ...readerRefusals,
     404: problemAnswer(
       'Nothing is known of it.',
-      problemBody('not-found', 'No entry of the trail is about this session.'),
+      problemBody(
+        'not-found',
+        'No entry up to 41 is about this session; what is recorded later is known within seconds.',
+      ),
     ),
   },
 }

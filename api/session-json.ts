@@ -9,12 +9,17 @@ export function sessionJson(record: SessionRecord) {
     ended_at: rfc3339(record.ended_at),
     ended_at_earliest: rfc3339(record.ended_at_earliest),
     ended_at_latest: rfc3339(record.ended_at_latest),
+    duration_ms: isTime(record.started_at) && isTime(record.ended_at) ? record.duration_ms : null,
   }
 }
 
 const LAST_TIME = 8_640_000_000_000_000
 
-/** A time that no calendar has is not known. */
-function rfc3339(ms: number | null): string | null {
-  return ms === null || ms > LAST_TIME ? null : new Date(ms).toISOString()
+/** Entries of older versions may hold times that no date can hold: those are not known. */
+function isTime(ms: number | null): ms is number {
+  return ms !== null && ms <= LAST_TIME
+}
+
+export function rfc3339(ms: number | null): string | null {
+  return isTime(ms) ? new Date(ms).toISOString() : null
 }

@@ -177,7 +177,7 @@ describe('the sweep', () => {
     assert.equal(record?.state, 'requested')
     assert.equal(
       record?.sentence,
-      'The user asked to log out, but Clerk says that the session is still active.',
+      'The user asked to log out, but when Clerk was asked later the session was still active.',
     )
     assert.deepEqual(world.seen.stillActive, [session.id])
     assert.equal(world.standIn.world.session(session.id)?.status, 'active')

@@ -12,8 +12,9 @@ export interface ViewsWorkerData {
   viewsPath: string
 }
 
-/** What the thread tells: once how the opening went, then how far it is. */
+/** What the thread tells: once how the opening went, then how far it is; the first such word says that following works. */
 export type ViewsMessage =
+  | { setAside: string; message: string }
   | ({ opened: true } & Progress)
   | { opened: false; code: TrailErrorCode; message: string }
   | Progress
@@ -29,7 +30,7 @@ interface Progress {
 /** How long a new entry may wait before it is looked for: many at once cost less than a few at a time. */
 const POLL_MS = 200
 
-/** The figures take a hundredth of the thread's time at most: they read more, the longer the history is. */
+/** The figures take a hundredth of the thread's time at most. */
 const FIGURES_EVERY_MS = 1000
 const SHARE = 100
 
@@ -48,7 +49,9 @@ const tell = (message: ViewsMessage) => port.postMessage(message)
 
 try {
   const trail = openSqliteReader(trailPath)
-  const views = await openViews(viewsPath, trail)
+  const views = await openViews(viewsPath, trail, {
+    onSetAside: (path, { message }) => tell({ setAside: path, message }),
+  })
   const figures = new ViewsReader(viewsPath)
   const progress = async (): Promise<Progress> => {
     const { nextIndex } = views.position
@@ -56,6 +59,7 @@ try {
   }
   tell({ opened: true, ...(await progress()) })
   let figuresDueAt = performance.now()
+  let isFirst = true
   while (!closing.signal.aborted) {
     const startedAt = performance.now()
     if (startedAt >= figuresDueAt) {
@@ -64,7 +68,8 @@ try {
       figuresDueAt = performance.now() + Math.max(FIGURES_EVERY_MS, SHARE * took)
     }
     const taken = await followOnce(views, trail)
-    if (taken > 0) tell(await progress())
+    if (taken > 0 || isFirst) tell(await progress())
+    isFirst = false
     if (taken < AT_ONCE) await sleep(POLL_MS)
   }
   figures.close()

@@ -29,14 +29,21 @@ export interface ViewsOptions {
   trailPath: string
   /** The thread ended, and is started again: records stand still meanwhile. */
   onRestart: (cause: unknown) => void
+  /** It follows the trail: told at the start, and after each restart that helped. */
+  onWorks: () => void
+  /** Damaged records were renamed, and are made anew. */
+  onSetAside: (path: string, message: string) => void
   /** New figures came. */
   onFigures: (figures: Figures) => void
 }
 
+/** Doubled each time that it did not help: a full disk stays full for a while. */
 const RESTART_AFTER_MS = 1000
+const RESTART_AFTER_AT_MOST_MS = 30_000
 
 /** @throws {TrailError} `trail-rewound` when the trail is not the one that the records were made from. */
-export async function startViews({ trailPath, onRestart, onFigures }: ViewsOptions): Promise<SessionViews> {
+export async function startViews(options: ViewsOptions): Promise<SessionViews> {
+  const { trailPath, onRestart, onWorks, onSetAside, onFigures } = options
   const viewsPath = viewsPathOf(trailPath)
   let behind = 0
   /** Where the trail ended at the start. */
@@ -44,6 +51,7 @@ export async function startViews({ trailPath, onRestart, onFigures }: ViewsOptio
   let nextIndex = 0
   let figures: Figures | null = null
   let closing = false
+  let restarts = 0
   let restarting: NodeJS.Timeout | undefined
 
   async function start(): Promise<Worker> {
@@ -53,6 +61,10 @@ export async function startViews({ trailPath, onRestart, onFigures }: ViewsOptio
     let cause: unknown = new TrailError('trail-unavailable', 'The thread of the session records ended.')
     worker.on('error', (error) => (cause = error))
     worker.on('message', (message: ViewsMessage) => {
+      if ('setAside' in message) {
+        onSetAside(message.setAside, message.message)
+        return
+      }
       if ('opened' in message && !message.opened) {
         cause = new TrailError(message.code, message.message)
         return
@@ -64,8 +76,13 @@ export async function startViews({ trailPath, onRestart, onFigures }: ViewsOptio
       }
       ;({ behind, nextIndex } = message)
       startEnd ??= nextIndex + behind
-      isOpen = true
-      resolve(worker)
+      if ('opened' in message) {
+        isOpen = true
+        resolve(worker)
+        return
+      }
+      restarts = 0
+      onWorks()
     })
     worker.once('exit', () => {
       // Whoever started it hears of it when it did not even open.
@@ -78,10 +95,12 @@ export async function startViews({ trailPath, onRestart, onFigures }: ViewsOptio
   function again(cause: unknown): void {
     if (closing) return
     onRestart(cause)
+    const afterMs = Math.min(RESTART_AFTER_MS * 2 ** restarts, RESTART_AFTER_AT_MOST_MS)
+    restarts += 1
     restarting = setTimeout(() => {
       thread = start()
       thread.catch(again)
-    }, RESTART_AFTER_MS)
+    }, afterMs)
   }
 
   let thread = start()

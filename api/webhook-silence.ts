@@ -3,9 +3,11 @@ import type { Figures } from '../session-ends/views-reader.ts'
 
 export interface SilenceOptions {
   hours: number
+  /** ms since 1970: of a silence before it nothing is known, because perhaps no webhooks were wanted. */
+  since: number
   /** ms since 1970. */
   now: () => number
-  /** Told once, when it has lasted for `hours`. */
+  /** Told once, when logouts have come in for `hours`. */
   onSilence: (hours: number) => void
   /** Told once, when a webhook came after all. */
   onHeard: () => void
@@ -13,19 +15,27 @@ export interface SilenceOptions {
 
 const HOUR_MS = 3_600_000
 
-/** Looks at each new state of the records. */
-export function webhookSilence({ hours, now, onSilence, onHeard }: SilenceOptions) {
+/** The last logout may still be followed by its webhook: Svix tries again after 5 s and after 5 min. */
+const GRACE_MS = 600_000
+
+/**
+ * Looks at each new state of the records. A quiet night is no silence: what counts is from the first logout without a webhook to
+ * the last.
+ */
+export function webhookSilence({ hours, since, now, onSilence, onHeard }: SilenceOptions) {
   let told = false
-  let silentSince: number | null = null
-  const lastsMs = () => (silentSince === null ? 0 : Math.max(0, now() - silentSince))
+  let unanswered: Figures['unanswered'] = null
+  let silentFrom: number | null = null
+  const lastsMs = () => (unanswered ? Math.max(0, unanswered.last - Math.max(unanswered.first, since)) : 0)
   return {
     lastsMs,
     look: (figures: Figures): void => {
-      silentSince = figures.silentSince
-      const silent = lastsMs() >= hours * HOUR_MS
+      unanswered = figures.unanswered
+      silentFrom = lastsMs() >= hours * HOUR_MS ? (silentFrom ?? now()) : null
+      const silent = silentFrom !== null && now() - silentFrom >= GRACE_MS
       if (silent && !told) onSilence(hours)
-      if (told && silentSince === null) onHeard()
-      told = silent || (told && silentSince !== null)
+      if (told && unanswered === null) onHeard()
+      told = silent || (told && unanswered !== null)
     },
   }
 }

@@ -28,7 +28,7 @@ export async function largeViews(
     const trail = openSqliteReader(trailPath)
     const { trailId, epoch } = await trail.head()
     trail.close()
-    const position = { trailId, epoch, nextIndex: 3 * sessions, lastHash: '', silentSince: null }
+    const position = { trailId, epoch, nextIndex: 3 * sessions, lastHash: '', unanswered: null }
     const db = openForWriting(viewsPath, position)
     fill(db, sessions)
     db.close()

@@ -43,8 +43,15 @@ const reports = history({ until: Date.now(), days: 60, sessionsADay: Math.ceil(t
 
 const store = await openSqliteStore({ path, issuer: 'https://clerk.bench.example' })
 const trail = new Trail({ store, now: Date.now })
+const unseen = () => undefined
 const views = follow
-  ? await startViews({ trailPath: path, onRestart: fail, onFigures: () => undefined })
+  ? await startViews({
+      trailPath: path,
+      onRestart: fail,
+      onWorks: unseen,
+      onSetAside: unseen,
+      onFigures: unseen,
+    })
   : null
 
 const records = new ViewsReader(viewsPathOf(path))

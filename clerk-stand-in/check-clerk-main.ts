@@ -7,7 +7,7 @@ import { CheckError, checkClerk, type Fired } from './check-clerk.ts'
 const HELP = `npm run check:clerk [-- options]: which webhooks does Clerk really send for a sign-out, a revocation, …?
 
 Clerk documents no table of it. This walks through sign-ins, sign-outs, revocations, a ban and a deletion at your own Clerk
-DEVELOPMENT instance, with two users that it creates and deletes, and writes down what fired. It takes about six minutes.
+DEVELOPMENT instance, with two users that it creates and deletes, and writes down what fired. It takes about seven minutes.
 
 It needs
 

@@ -43,6 +43,7 @@ describe('npm run check:clerk', () => {
         ['end', 'ended', ['session.ended']],
         ['client-deleted', 'ended', ['session.ended']],
         ['revoke', 'revoked', ['session.revoked']],
+        ['revoke-elsewhere', 'revoked', ['session.revoked']],
         ['user-banned', 'revoked', ['session.revoked', 'user.updated']],
         ['user-deleted', 'revoked', ['user.deleted']],
       ],

@@ -90,7 +90,7 @@ export async function checkClerk(options: CheckOptions): Promise<Fired[]> {
 interface Step {
   action: Action
   /** Does it, at Clerk. */
-  run: (walk: Walk, session: SignedIn) => Promise<unknown>
+  run: (walk: Walk, session: SignedIn, elsewhere: SignedIn) => Promise<unknown>
 }
 
 /** `sign-in` is part of all others; a banned user cannot sign in again, so that comes last but one. */
@@ -104,6 +104,13 @@ const steps: readonly Step[] = [
   { action: 'end', run: (walk, { browser, id }) => walk.ask(browser, `POST client/sessions/${id}/end`) },
   { action: 'client-deleted', run: (walk, { browser }) => walk.ask(browser, 'DELETE client') },
   { action: 'revoke', run: (walk, { id }) => walk.client.sessions.revokeSession(id) },
+  {
+    action: 'revoke-elsewhere',
+    run: (walk, { id }, elsewhere) =>
+      walk.ask(elsewhere.browser, `POST me/sessions/${id}/revoke`, {
+        query: { _clerk_session_id: elsewhere.id },
+      }),
+  },
   { action: 'user-banned', run: (walk, { userId }) => walk.client.users.banUser(userId) },
   { action: 'user-deleted', run: (walk, { userId }) => walk.client.users.deleteUser(userId) },
 ]
@@ -155,11 +162,12 @@ class Walk {
 
   async take({ action, run }: Step, userId: string): Promise<Fired> {
     const session = action === 'sign-in' ? null : await this.#signIn(userId)
+    const elsewhere = action === 'revoke-elsewhere' ? await this.#signIn(userId) : session
     // What the sign-in fires is not taken for what follows.
     if (session) await this.#wait()
     const from = performance.now()
     const acted = session ?? (await this.#signIn(userId))
-    if (session) await run(this, session).catch(refused(`${action} failed`))
+    if (session && elsewhere) await run(this, session, elsewhere).catch(refused(`${action} failed`))
     await this.#wait()
     const about = [acted.id, ...(action.startsWith('user-') ? [userId] : [])]
     return {
@@ -172,9 +180,13 @@ class Walk {
   }
 
   /** Asks the Frontend API as clerk-js does, which sends POST and names the method that it means. */
-  async ask(browser: string, what: `${'POST' | 'DELETE'} ${string}`, form: Record<string, string> = {}) {
+  async ask(
+    browser: string,
+    what: `${'POST' | 'DELETE'} ${string}`,
+    { query, form }: { query?: Record<string, string>; form?: Record<string, string> } = {},
+  ) {
     const [method = '', path = ''] = what.split(' ')
-    const url = new URL(`/v1/${path}`, this.#options.frontendApi)
+    const url = new URL(`/v1/${path}?${new URLSearchParams(query)}`, this.#options.frontendApi)
     if (browser) url.searchParams.set('__clerk_db_jwt', browser)
     if (method !== 'POST') url.searchParams.set('_method', method)
     const answer = await fetch(url, {
@@ -194,7 +206,9 @@ class Walk {
     const { token: ticket } = await this.client.signInTokens
       .createSignInToken({ userId, expiresInSeconds: 60 })
       .catch(refused('A sign-in token could not be made'))
-    const signedIn = await this.ask(browser ?? '', 'POST client/sign_ins', { strategy: 'ticket', ticket })
+    const signedIn = await this.ask(browser ?? '', 'POST client/sign_ins', {
+      form: { strategy: 'ticket', ticket },
+    })
     const id = signedIn.response?.created_session_id
     if (!browser || !id)
       throw new CheckError('The sign-in by ticket gave no session: is something more asked of users?')

@@ -129,6 +129,7 @@ const backend: Route[] = [
 const elsewhere = [
   'GET /v1/client/handshake',
   'POST /v1/client/sign_ins',
+  'POST /v1/me/sessions/:id/revoke',
   'GET /npm/@clerk/:package/dist/:file{.+}',
   'GET /v1/sessions',
   'POST /v1/sessions',

@@ -90,6 +90,21 @@ export function frontendApi(parts: StandInParts): Hono {
     '/v1/client/sessions/:id/tokens',
     withSession((c, { session }) => c.json({ object: 'token', jwt: tokenOf(c)(session) })),
   )
+  // The user's profile, "active devices": from one browser, of a session in another. `_clerk_session_id` says who asks.
+  app.post(
+    '/v1/me/sessions/:id/revoke',
+    withBrowser((c, client) => {
+      const asking = world.activeSessions(client).find(({ id }) => id === c.req.query('_clerk_session_id'))
+      const session = world.session(c.req.param('id') ?? '')
+      if (!asking || session?.userId !== asking.userId)
+        return c.json(clerkError('resource_not_found', 'The user who asks has no such session.'), 404)
+      world.end(session.id, 'revoke-elsewhere')
+      return c.json({
+        response: frontendSession(session, shaper(c)),
+        client: clientJson(client, shaper(c)),
+      })
+    }),
+  )
   app.get('/.well-known/jwks.json', (c) => c.json({ keys: [instance.jwk] }))
   app.get('/npm/@clerk/:package/dist/:file{.+}', (c) => script(c))
   return app

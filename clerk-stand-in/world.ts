@@ -80,6 +80,7 @@ export const actions = [
   'end',
   'client-deleted',
   'revoke',
+  'revoke-elsewhere',
   'user-deleted',
   'user-banned',
 ] as const
@@ -107,6 +108,7 @@ export const assumedFires: Fires = {
   end: ['session.ended'],
   'client-deleted': ['session.ended'],
   revoke: ['session.revoked'],
+  'revoke-elsewhere': ['session.revoked'],
   'user-deleted': ['user.deleted'],
   'user-banned': ['user.updated'],
 }
@@ -118,6 +120,7 @@ const leaves: Partial<Record<Action, SessionStatus>> = {
   end: 'ended',
   'client-deleted': 'ended',
   revoke: 'revoked',
+  'revoke-elsewhere': 'revoked',
   'user-deleted': 'revoked',
   'user-banned': 'revoked',
 }

@@ -1,7 +1,11 @@
 import { defineCommand } from 'citty'
-import { ConfigError, readTrailPath } from '../api/config.ts'
-import { ViewsReader } from '../session-ends/views-reader.ts'
+import { readTrailPath } from '../api/config.ts'
+import { rfc3339 } from '../api/session-json.ts'
+import { ViewsReader, type Coverage, type Gap } from '../session-ends/views-reader.ts'
 import { viewsPathOf } from '../session-ends/views-schema.ts'
+import { TrailError } from '../trail/error.ts'
+import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
+import { sayBehind } from './behind.ts'
 import { runStrictly } from './strict.ts'
 
 const known = { options: ['json'], positionals: 0, hint: 'coverage takes --json only.' }
@@ -18,43 +22,53 @@ export const coverageCommand = defineCommand({
   run: ({ args }) => runStrictly(args, known, () => coverage(args.json ? 'json' : 'text')),
 })
 
-function coverage(as: 'json' | 'text'): void {
-  const views = new ViewsReader(viewsPathOf(readTrailPath()))
+async function coverage(as: 'json' | 'text'): Promise<void> {
+  const path = readTrailPath()
+  const trail = openSqliteReader(path)
+  const views = new ViewsReader(viewsPathOf(path))
   try {
-    if (!views.position()) {
-      throw new ConfigError([
-        {
-          variable: 'DATABASE_URL',
-          problem: 'There are no session records beside this trail; start the service once, or run rebuild.',
-        },
-      ])
-    }
+    const position = views.position()
+    if (!position)
+      throw new TrailError(
+        'views-unusable',
+        'There are no session records beside this trail yet: start the service once, or run logout-trail rebuild.',
+      )
+    sayBehind((await trail.head()).nextIndex - position.nextIndex)
     const now = Date.now()
-    const { sessions, ended } = views.coverage(now)
+    const figures = views.coverage(now)
     const gaps = views.gaps(now, GAPS_SHOWN)
-    console.log(as === 'json' ? JSON.stringify({ sessions, ended, gaps }) : textOf({ sessions, ended }, gaps))
+    console.log(as === 'json' ? jsonOf(figures, gaps) : textOf(figures, gaps))
   } finally {
     views.close()
+    trail.close()
   }
 }
 
-function textOf(
-  { sessions, ended }: { sessions: number; ended: number },
-  gaps: ReturnType<ViewsReader['gaps']>,
-): string {
+function jsonOf(figures: Coverage, gaps: readonly Gap[]): string {
+  return JSON.stringify({
+    ...figures,
+    gaps: gaps.map((gap) => ({ ...gap, over_by: rfc3339(gap.over_by) })),
+  })
+}
+
+function textOf({ sessions, ended, unknown }: Coverage, gaps: readonly Gap[]): string {
   if (sessions === 0)
     return 'No session that was seen to begin must be over by now: webhooks tell of beginnings (docs/OPERATE.md).'
   const share = `${((ended / sessions) * 100).toFixed(1)} %`
   const figure = `Of ${sessions} sessions that must be over by now, ${ended} have an end: ${share}.`
-  if (gaps.length === 0) return figure
-  const missing = sessions - ended
+  const apart =
+    unknown > 0 ? [`Of ${unknown} of these ends Clerk only says that it no longer has the session.`] : []
+  return [figure, ...apart, ...listOf(gaps, sessions - ended)].join('\n')
+}
+
+function listOf(gaps: readonly Gap[], missing: number): string[] {
+  if (gaps.length === 0) return []
   return [
-    figure,
     '',
     `Without an end${missing > gaps.length ? `, the first ${gaps.length} of ${missing}` : ''}:`,
     ...gaps.map(
       ({ session_id, user_id, over_by }) =>
-        `  ${session_id}  of ${user_id ?? 'an unknown user'}, over by ${new Date(over_by).toISOString()}`,
+        `  ${session_id}  of ${user_id ?? 'an unknown user'}, over by ${rfc3339(over_by) ?? 'no date'}`,
     ),
-  ].join('\n')
+  ]
 }

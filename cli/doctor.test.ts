@@ -300,7 +300,10 @@ describe('logout-trail doctor, when something is wrong,', () => {
     writeFileSync(join(folder, 'views.db'), 'x'.repeat(5000), { mode: 0o600 })
     const { code, bad, said } = await doctor(folder)
     assert.deepEqual([code, bad], [1, ['session records']])
-    assert.equal(said('session records')?.fix, 'It is made from the trail: run logout-trail rebuild.')
+    assert.equal(
+      said('session records')?.fix,
+      'Start the service, or run logout-trail rebuild while it is stopped: both make it anew from the trail.',
+    )
     assert.equal(said('coverage')?.found, 'not known: the session records cannot be read')
   })
 

@@ -25,7 +25,8 @@ export const rebuildCommand = defineCommand({
   args: {
     'accept-restore': {
       type: 'boolean',
-      description: 'The trail was restored from a backup on purpose: accept it, and raise its epoch.',
+      description:
+        'The trail was restored from a backup on purpose: accept it, and raise its epoch. When the records show that nothing was restored, it stays.',
     },
   },
   run: ({ args }) =>
@@ -37,10 +38,11 @@ async function rebuild(how: 'accept a restore' | 'as it was'): Promise<void> {
   const viewsPath = viewsPathOf(path)
   if (!existsSync(path)) openSqliteReader(path)
   using _ = holdLock(path)
-  if (how === 'accept a restore') raiseEpoch(path)
   const trail = openSqliteReader(path)
   try {
-    if (how === 'as it was') await refuseOther(viewsPath, trail)
+    const refused = await whyRefused(viewsPath, trail)
+    if (refused && how === 'as it was') throw refused
+    if (how === 'accept a restore') acceptRestore(path, refused)
     const startedAt = performance.now()
     const entries = await rebuildViews({ path: viewsPath, trail, onProgress: progress('entries') })
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
@@ -50,15 +52,33 @@ async function rebuild(how: 'accept a restore' | 'as it was'): Promise<void> {
   }
 }
 
-/** Damaged records are no reason to refuse: they are made anew. */
-async function refuseOther(viewsPath: string, trail: ReturnType<typeof openSqliteReader>): Promise<void> {
+/**
+ * Why the records are not those of this trail; null: they are; undefined: they cannot say, because there are none, or damaged ones.
+ * Damaged records are no reason to refuse: they are made anew.
+ */
+async function whyRefused(
+  viewsPath: string,
+  trail: ReturnType<typeof openSqliteReader>,
+): Promise<TrailError | null | undefined> {
   const views = new ViewsReader(viewsPath)
   try {
     const position = views.position()
-    if (position) await refuseRewound(position, trail)
+    if (!position) return undefined
+    await refuseRewound(position, trail)
+    return null
   } catch (error) {
-    if (!(error instanceof TrailError && error.code === 'views-unusable')) throw error
+    if (!(error instanceof TrailError)) throw error
+    if (error.code === 'views-damaged') return undefined
+    if (error.code === 'trail-rewound') return error
+    throw error
   } finally {
     views.close()
   }
+}
+
+/** The epoch says that indexes were given out twice: it is raised for nothing less. */
+function acceptRestore(path: string, refused: TrailError | null | undefined): void {
+  if (refused === null)
+    console.log(`${path}: nothing was restored, so its epoch stays; the records are made anew.`)
+  else raiseEpoch(path)
 }

@@ -1,10 +1,11 @@
 import { defineCommand } from 'citty'
 import { readTrailPath } from '../api/config.ts'
-import { sessionJson } from '../api/session-json.ts'
+import { rfc3339, sessionJson } from '../api/session-json.ts'
 import { ENTRIES_LIMIT, ViewsReader } from '../session-ends/views-reader.ts'
 import { viewsPathOf } from '../session-ends/views-schema.ts'
 import type { Entry } from '../trail/entry.ts'
 import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
+import { sayBehind } from './behind.ts'
 import { runStrictly } from './strict.ts'
 
 const known = {
@@ -31,14 +32,16 @@ async function show(id: string, as: 'json' | 'text'): Promise<void> {
   const trail = openSqliteReader(path)
   const views = new ViewsReader(viewsPathOf(path))
   try {
-    const behind = (await trail.head()).nextIndex - (views.position()?.nextIndex ?? 0)
-    if (behind > 0)
-      console.error(
-        `${behind} entries are not in the records yet; the running service, or rebuild, adds them.`,
-      )
+    const known = views.position()?.nextIndex ?? 0
+    const behind = (await trail.head()).nextIndex - known
+    sayBehind(behind)
     const found = views.session(id, Date.now())
     if (!found) {
-      console.error(`No entry of ${path} is about ${id}.`)
+      console.error(
+        behind > 0
+          ? `Of the first ${known} entries of ${path} none is about ${id}.`
+          : `No entry of ${path} is about ${id}.`,
+      )
       process.exitCode = 1
       return
     }
@@ -67,6 +70,6 @@ function textOf({ sentence, ...record }: ReturnType<typeof sessionJson>, entries
 
 function lineOf({ index, kind, source, occurred_at, intent, clerk_status }: Entry): string {
   const more = [intent && `intent ${intent}`, clerk_status && `status ${clerk_status}`].filter(Boolean)
-  const at = new Date(occurred_at).toISOString()
+  const at = rfc3339(occurred_at) ?? 'at no date'
   return `  ${at}  ${kind}  by ${source}, entry ${index}${more.length > 0 ? ` (${more.join(', ')})` : ''}`
 }

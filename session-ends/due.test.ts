@@ -27,6 +27,8 @@ function facts(known: Partial<SessionFacts>): SessionFacts {
     intent: null,
     request_actor_id: null,
     last_requested_at: null,
+    last_intent: null,
+    last_request_actor_id: null,
     still_active_at: null,
     expire_at: null,
     abandon_at: null,
@@ -79,7 +81,7 @@ describe('a session is due', () => {
 
 describe('what is due', () => {
   it('is searched for in indexes, and visits no session that is not due', () => {
-    const begin = { trailId: 'trail', epoch: 0, nextIndex: 0, lastHash: '', silentSince: null }
+    const begin = { trailId: 'trail', epoch: 0, nextIndex: 0, lastHash: '', unanswered: null }
     const db = openForWriting(join(temporaryFolder(), 'views.db'), begin)
     const queries: string[] = []
     const prepare = db.prepare.bind(db)

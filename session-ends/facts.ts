@@ -23,13 +23,19 @@ export interface SessionFacts {
   requested_at: number | null
   intent: Intent | null
   request_actor_id: string | null
+  /** The latest, which may be the same. */
   last_requested_at: number | null
+  last_intent: Intent | null
+  last_request_actor_id: string | null
   /** When Clerk was asked last and said that it is still active. */
   still_active_at: number | null
   /** The latest that Clerk stated. */
   expire_at: number | null
   abandon_at: number | null
-  /** The report of an end that counts: the highest rank; among equals one that gives its moment; among these the earliest. */
+  /**
+   * The report of an end that counts: the highest rank; among equals one that gives its moment; among these the earliest. Of
+   * `session.unknown` the latest: a session may have lived after the first.
+   */
   end_kind: EndKind | null
   end_at: number | null
   /** Whether `end_at` is when it ended; else it is when Clerk was asked. Null when there is no end. */
@@ -87,6 +93,8 @@ export function factsOf(entry: SessionEntry): SessionFacts {
     intent: isRequest ? entry.intent : null,
     request_actor_id: isRequest ? entry.actor_id : null,
     last_requested_at: isRequest ? at : null,
+    last_intent: isRequest ? entry.intent : null,
+    last_request_actor_id: isRequest ? entry.actor_id : null,
     still_active_at: kind === 'session.still-active' ? at : null,
     expire_at: entry.session_expire_at,
     abandon_at: entry.session_abandon_at,
@@ -120,7 +128,8 @@ function lifeOf(entry: SessionEntry): number | null {
 /** What two sets of entries of the same session say together. */
 export function join(a: SessionFacts, b: SessionFacts): SessionFacts {
   const org = compare([a.org_at, a.org_id], [b.org_at, b.org_id]) >= 0 ? a : b
-  const request = earlierRequest(a, b)
+  const first = earlierRequest(a, b)
+  const last = laterRequest(a, b)
   const end = higherEnd(a, b)
   return {
     session_id: a.session_id,
@@ -131,10 +140,12 @@ export function join(a: SessionFacts, b: SessionFacts): SessionFacts {
     org_at: org.org_at,
     started_at: least(a.started_at, b.started_at),
     alive_at: greatest(a.alive_at, b.alive_at),
-    requested_at: request.requested_at,
-    intent: request.intent,
-    request_actor_id: request.request_actor_id,
-    last_requested_at: greatest(a.last_requested_at, b.last_requested_at),
+    requested_at: first.requested_at,
+    intent: first.intent,
+    request_actor_id: first.request_actor_id,
+    last_requested_at: last.last_requested_at,
+    last_intent: last.last_intent,
+    last_request_actor_id: last.last_request_actor_id,
     still_active_at: greatest(a.still_active_at, b.still_active_at),
     expire_at: greatest(a.expire_at, b.expire_at),
     abandon_at: greatest(a.abandon_at, b.abandon_at),
@@ -157,13 +168,22 @@ function earlierRequest(a: SessionFacts, b: SessionFacts): SessionFacts {
   return compare(keyOf(a), keyOf(b)) <= 0 ? a : b
 }
 
+function laterRequest(a: SessionFacts, b: SessionFacts): SessionFacts {
+  const keyOf = ({ last_requested_at, last_intent, last_request_actor_id }: SessionFacts) => [
+    last_requested_at,
+    last_intent,
+    last_request_actor_id,
+  ]
+  return compare(keyOf(a), keyOf(b)) >= 0 ? a : b
+}
+
 function higherEnd(a: SessionFacts, b: SessionFacts): SessionFacts {
   if (a.end_kind === null) return b
   if (b.end_kind === null) return a
   const keyOf = ({ end_kind, end_exact, end_at }: SessionFacts) => [
     end_kind && RANKS[end_kind],
     end_exact === 1 ? 0 : 1,
-    end_at,
+    end_kind === 'session.unknown' && end_at !== null ? -end_at : end_at,
     end_kind,
   ]
   return compare(keyOf(a), keyOf(b)) <= 0 ? a : b

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { existsSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
 import { history } from '../examples/demo/history.ts'
 import { temporaryFolder } from '../test/service.ts'
-import { toldByWebhook, type Report } from '../trail/entry.ts'
+import { answeredToSweep, toldByWebhook, type Report, type SessionId } from '../trail/entry.ts'
 import { TrailError } from '../trail/error.ts'
 import type { TrailReader } from '../trail/store.ts'
 import { openSqliteReader, raiseEpoch } from '../trail/stores/sqlite-reader.ts'
@@ -38,7 +38,7 @@ async function followAll(viewsPath: string, trail: TrailReader): Promise<void> {
 /** Every row of every table, but for where the trail came from. */
 function dump(viewsPath: string): unknown {
   const db = new DatabaseSync(viewsPath, { readOnly: true })
-  const tables = ['sessions', 'session_entries', 'user_ends', 'webhook_mix', 'position']
+  const tables = ['sessions', 'session_entries', 'user_ends', 'webhook_mix', 'over_in_hour', 'position']
   const rows = tables.map((table) => db.prepare(`SELECT * FROM ${table} ORDER BY 1, 2`).all())
   db.close()
   return rows
@@ -133,14 +133,85 @@ describe('the session records', () => {
     await followAll(one.viewsPath, one.reader)
     await assert.rejects(openViews(one.viewsPath, other.reader), isCoded('trail-rewound'))
 
-    writeFileSync(other.viewsPath, 'this is no database, and long enough to be seen as none '.repeat(100))
+    mkdirSync(other.viewsPath)
     await assert.rejects(openViews(other.viewsPath, other.reader), isCoded('views-unusable'))
-    rmSync(other.viewsPath)
+    rmSync(other.viewsPath, { recursive: true })
     const foreign = new DatabaseSync(other.viewsPath)
     foreign.exec('CREATE TABLE recipes (name TEXT)')
     foreign.close()
     await assert.rejects(openViews(other.viewsPath, other.reader), isCoded('views-unusable'))
     for (const { reader } of [one, other]) reader.close()
+  })
+})
+
+describe('damaged session records', () => {
+  const garbage = 'this is no database, and long enough to be seen as none '.repeat(100)
+
+  it('are set aside and made anew, and only the last are kept', async () => {
+    const { viewsPath, reader } = await trailWith(reports.slice(0, 100))
+    await followAll(viewsPath, reader)
+    const right = dump(viewsPath)
+    const aside: string[] = []
+    const opened = async () => {
+      const views = await openViews(viewsPath, reader, {
+        onSetAside: (path, { code }) => aside.push(`${code} ${path}`),
+      })
+      while ((await followOnce(views, reader)) > 0) continue
+      views.close()
+    }
+    const cutShort = readFileSync(viewsPath).subarray(0, 5000)
+    const noPosition = () => {
+      const db = new DatabaseSync(viewsPath)
+      db.exec('DELETE FROM position')
+      db.close()
+    }
+    for (const damage of [
+      () => writeFileSync(viewsPath, garbage),
+      () => writeFileSync(viewsPath, cutShort),
+      noPosition,
+    ]) {
+      damage()
+      await opened()
+      assert.deepEqual(dump(viewsPath), right)
+    }
+    assert.equal(aside.length, 3)
+    const folder = readdirSync(dirname(viewsPath)).filter((name) => name.includes('views.db.damaged-'))
+    assert.deepEqual(
+      folder.map((name) => `views-damaged ${join(dirname(viewsPath), name)}`),
+      aside.slice(2),
+    )
+    assert.match(basename(folder[0] ?? ''), /^views\.db\.damaged-\d{4}-\d\d-\d\dT[\d-]+\.\d{3}Z$/)
+    reader.close()
+  })
+
+  it('are left behind by who was reading them', async () => {
+    const { viewsPath, reader } = await trailWith(reports.slice(0, 100))
+    await followAll(viewsPath, reader)
+    using records = closing(new ViewsReader(viewsPath))
+    assert.equal(records.position()?.nextIndex, 100)
+    renameSync(viewsPath, `${viewsPath}.aside`)
+    assert.equal(records.position(), null)
+    const views = await openViews(viewsPath, reader)
+    assert.equal(records.position()?.nextIndex, 0)
+    views.close()
+    reader.close()
+  })
+
+  it('are refused by whoever only reads them', () => {
+    const path = join(temporaryFolder(), 'views.db')
+    writeFileSync(path, garbage)
+    assert.throws(() => new ViewsReader(path).position(), isCoded('views-damaged'))
+  })
+
+  it('of a rebuild that was killed are removed', async () => {
+    const { viewsPath, reader } = await trailWith([])
+    for (const end of ['', '-wal', '-shm']) writeFileSync(`${viewsPath}.next${end}`, garbage)
+    await followAll(viewsPath, reader)
+    assert.deepEqual(
+      readdirSync(dirname(viewsPath)).filter((name) => name.includes('.next')),
+      [],
+    )
+    reader.close()
   })
 })
 
@@ -160,6 +231,7 @@ describe('what is read of them', () => {
     assert.deepEqual(records.coverage(UNTIL), {
       sessions: over.length,
       ended: over.length - gaps.length,
+      unknown: 0,
     })
     assert.deepEqual(
       new Set(records.gaps(UNTIL, 1000).map(({ session_id }) => session_id)),
@@ -167,6 +239,51 @@ describe('what is read of them', () => {
     )
     assert.ok(gaps.length > 0)
     reader.close()
+  })
+
+  it('counts the same at every moment as who looks at each session', async () => {
+    const { viewsPath, reader } = await trailWith(reports)
+    await followAll(viewsPath, reader)
+    using records = closing(new ViewsReader(viewsPath))
+    const db = new DatabaseSync(viewsPath, { readOnly: true })
+    const counted = db.prepare(
+      `SELECT count(*) AS sessions, coalesce(sum(outcome >= 2), 0) AS ended, coalesce(sum(outcome = 11), 0) AS unknown
+       FROM sessions WHERE over_by < ? AND begun = 1`,
+    )
+    for (let now = UNTIL - 40 * 24 * HOUR_MS; now < UNTIL; now += 7.3 * HOUR_MS) {
+      const at = Math.floor(now)
+      assert.deepEqual(records.coverage(at), { ...counted.get(at - 60_000) })
+    }
+    db.close()
+    reader.close()
+  })
+
+  it('shows apart those sessions that Clerk only says it no longer has', async () => {
+    const session_id = 'sess_1' as SessionId
+    const begun = toldByWebhook('msg_1', {
+      kind: 'session.created',
+      occurred_at: UNTIL - 2 * HOUR_MS,
+      session_id,
+      session_expire_at: UNTIL - HOUR_MS,
+    })
+    const unknown = answeredToSweep(UNTIL - HOUR_MS / 2, { kind: 'session.unknown', session_id })
+    const alive = answeredToSweep(UNTIL, {
+      kind: 'session.still-active',
+      session_id,
+      session_expire_at: UNTIL + HOUR_MS,
+    })
+    for (const [told, expected] of [
+      [[begun], { sessions: 1, ended: 0, unknown: 0 }],
+      [[begun, unknown], { sessions: 1, ended: 1, unknown: 1 }],
+      // It lives, and need not be over yet.
+      [[begun, unknown, alive], { sessions: 0, ended: 0, unknown: 0 }],
+    ] as const) {
+      const { viewsPath, reader } = await trailWith(told)
+      await followAll(viewsPath, reader)
+      using records = closing(new ViewsReader(viewsPath))
+      assert.deepEqual(records.coverage(UNTIL), expected)
+      reader.close()
+    }
   })
 
   it('knows since when logouts come in without a webhook', async () => {
@@ -177,7 +294,10 @@ describe('what is read of them', () => {
     const after = async (at: number, ...reports: Report[]) => {
       await store.append(reports, at)
       await followOnce(views, reader)
-      return views.position.silentSince
+      const { unanswered } = views.position
+      using records = closing(new ViewsReader(viewsPathOf(path)))
+      assert.deepEqual(records.figures(at).unanswered, unanswered)
+      return unanswered
     }
     const logout = (iat: number): Report => ({
       kind: 'logout.requested',
@@ -188,10 +308,11 @@ describe('what is read of them', () => {
     })
     const webhook = (id: string) => toldByWebhook(id, { kind: 'session.created', occurred_at: UNTIL })
     assert.equal(await after(1000, webhook('msg_1')), null)
-    assert.equal(await after(2000, logout(1)), 2000)
-    assert.equal(await after(3000, logout(2)), 2000)
+    assert.deepEqual(await after(2000, logout(1)), { first: 2000, last: 2000 })
+    assert.deepEqual(await after(3000, logout(2)), { first: 2000, last: 3000 })
     assert.equal(await after(4000, webhook('msg_2')), null)
-    assert.equal(await after(5000, webhook('msg_3'), logout(3)), 5000)
+    assert.deepEqual(await after(5000, webhook('msg_3'), logout(3)), { first: 5000, last: 5000 })
+    assert.deepEqual(await after(6000, logout(4), logout(5)), { first: 5000, last: 6000 })
     views.close()
     reader.close()
     await store.close()
@@ -241,7 +362,7 @@ describe('what is read of them', () => {
     using records = closing(new ViewsReader(join(temporaryFolder(), 'views.db')))
     assert.equal(records.position(), null)
     assert.equal(records.session('sess_1', UNTIL), null)
-    assert.deepEqual(records.coverage(UNTIL), { sessions: 0, ended: 0 })
+    assert.deepEqual(records.coverage(UNTIL), { sessions: 0, ended: 0, unknown: 0 })
   })
 })
 

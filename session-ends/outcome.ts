@@ -27,6 +27,8 @@ export const outcomes = [
 export const REQUESTED = 1
 /** From here on all are session ends. */
 export const ENDED = 2
+/** Clerk only says that it no longer has the session. */
+export const UNKNOWN = outcomes.findIndex(({ reason }) => reason === 'unknown')
 
 /** The number of the outcome of a record. */
 export function outcomeOf({ state, reason, initiator }: Omit<SessionRecord, 'sentence'>): number {

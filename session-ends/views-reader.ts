@@ -1,13 +1,13 @@
 /** Reads the views, beside the thread that writes them. */
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
 import type { SessionId, UserId } from '../trail/entry.ts'
 import { GRACE_MS } from './due.ts'
 import type { SessionFacts } from './facts.ts'
-import { ENDED, REQUESTED } from './outcome.ts'
+import { ENDED, REQUESTED, UNKNOWN } from './outcome.ts'
 import { CONFIRM_WITHIN_MS, recordOf, type SessionRecord, type UserEnd } from './record.ts'
 import { prepared } from './statements.ts'
-import { openForReading, positionOf, type Position } from './views-schema.ts'
+import { HOUR_MS, openForReading, positionOf, type Position, type Unanswered } from './views-schema.ts'
 
 export interface FoundSession {
   record: SessionRecord
@@ -20,6 +20,8 @@ export interface Coverage {
   sessions: number
   /** Of those, how many have an end. */
   ended: number
+  /** Of those with an end, how many of which Clerk only says that it no longer knows them. */
+  unknown: number
 }
 
 export interface Gap {
@@ -40,8 +42,7 @@ export interface Figures {
   coverage: Coverage
   unconfirmed: number
   webhookMix: WebhookMix[]
-  /** See `Position`. */
-  silentSince: number | null
+  unanswered: Unanswered | null
 }
 
 export const ENTRIES_LIMIT = 1000
@@ -49,6 +50,7 @@ export const ENTRIES_LIMIT = 1000
 export class ViewsReader {
   readonly #path: string
   #db: DatabaseSync | null = null
+  #file: number | null = null
 
   constructor(path: string) {
     this.#path = path
@@ -80,11 +82,19 @@ export class ViewsReader {
   coverage(now: number): Coverage {
     const row = this.db()
       ?.prepare(
-        `SELECT count(*) AS sessions, coalesce(sum(outcome >= ${ENDED}), 0) AS ended FROM sessions
-         WHERE over_by < ? AND begun = 1`,
+        `SELECT sum(sessions) AS sessions, sum(ended) AS ended, sum(unknown) AS unknown FROM (
+           SELECT sessions, ended, unknown FROM over_in_hour WHERE hour < $hour
+           UNION ALL
+           SELECT count(*), sum(outcome >= ${ENDED}), sum(outcome = ${UNKNOWN}) FROM sessions
+           WHERE over_by >= $hour * ${HOUR_MS} AND over_by < $over AND begun = 1
+         )`,
       )
-      .get(now - GRACE_MS)
-    return { sessions: Number(row?.['sessions'] ?? 0), ended: Number(row?.['ended'] ?? 0) }
+      .get({ $over: now - GRACE_MS, $hour: Math.floor((now - GRACE_MS) / HOUR_MS) })
+    return {
+      sessions: Number(row?.['sessions'] ?? 0),
+      ended: Number(row?.['ended'] ?? 0),
+      unknown: Number(row?.['unknown'] ?? 0),
+    }
   }
 
   /** The longest over first. */
@@ -98,20 +108,24 @@ export class ViewsReader {
     return (rows ?? []) as unknown as Gap[]
   }
 
-  /** All of it. Reads every session that is over: not for the thread that answers requests. */
+  /** All of it. Not for the thread that answers requests: `unconfirmed` reads every logout that nobody confirmed. */
   figures(now: number): Figures {
     return {
       coverage: this.coverage(now),
       unconfirmed: this.unconfirmed(now),
       webhookMix: this.webhookMix(),
-      silentSince: this.position()?.silentSince ?? null,
+      unanswered: this.position()?.unanswered ?? null,
     }
   }
 
   /** Logouts that were asked for over 10 minutes ago, and that Clerk has not confirmed. */
   unconfirmed(now: number): number {
     const row = this.db()
-      ?.prepare(`SELECT count(*) AS sessions FROM sessions WHERE outcome = ${REQUESTED} AND requested_at < ?`)
+      ?.prepare(
+        // The planner would take the index of all outcomes, and read each of these rows.
+        `SELECT count(*) AS sessions FROM sessions INDEXED BY sessions_requested
+         WHERE outcome = ${REQUESTED} AND requested_at < ?`,
+      )
       .get(now - CONFIRM_WITHIN_MS)
     return Number(row?.['sessions'] ?? 0)
   }
@@ -126,9 +140,12 @@ export class ViewsReader {
     this.#db = null
   }
 
-  /** The views, to read; null: there are none yet. */
+  /** The views, to read; null: there are none yet. Those that were made anew meanwhile are another file. */
   db(): DatabaseSync | null {
-    if (!this.#db && existsSync(this.#path)) this.#db = openForReading(this.#path)
+    const file = statSync(this.#path, { throwIfNoEntry: false })?.ino ?? null
+    if (file !== this.#file) this.close()
+    if (!this.#db && file !== null) this.#db = openForReading(this.#path)
+    this.#file = file
     return this.#db
   }
 }

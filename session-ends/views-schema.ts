@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto'
 import { basename, dirname, join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync, type DatabaseSyncOptions } from 'node:sqlite'
 import type { Entry } from '../trail/entry.ts'
 import { messageOf, TrailError } from '../trail/error.ts'
 import { ENDED, REQUESTED } from './outcome.ts'
@@ -25,14 +25,15 @@ const TABLES = `
     epoch INTEGER NOT NULL,
     next_index INTEGER NOT NULL,
     last_hash TEXT NOT NULL,
-    silent_since INTEGER
+    unanswered_first INTEGER, unanswered_last INTEGER
   ) STRICT;
   CREATE TABLE sessions (
     id INTEGER PRIMARY KEY,
     session_id TEXT NOT NULL UNIQUE,
     user_id TEXT, client_id TEXT, actor_id TEXT, org_id TEXT, org_at INTEGER,
     started_at INTEGER, alive_at INTEGER,
-    requested_at INTEGER, intent TEXT, request_actor_id TEXT, last_requested_at INTEGER,
+    requested_at INTEGER, intent TEXT, request_actor_id TEXT,
+    last_requested_at INTEGER, last_intent TEXT, last_request_actor_id TEXT,
     still_active_at INTEGER, expire_at INTEGER, abandon_at INTEGER,
     end_kind TEXT, end_at INTEGER, end_exact INTEGER, begun INTEGER NOT NULL, webhook_ends INTEGER NOT NULL,
     first_index INTEGER NOT NULL, last_index INTEGER NOT NULL,
@@ -55,7 +56,10 @@ const TABLES = `
     user_id TEXT NOT NULL, "index" INTEGER NOT NULL, kind TEXT NOT NULL, occurred_at INTEGER NOT NULL,
     PRIMARY KEY (user_id, "index")
   ) STRICT, WITHOUT ROWID;
-  CREATE TABLE webhook_mix (webhook_ends INTEGER PRIMARY KEY, sessions INTEGER NOT NULL) STRICT;`
+  CREATE TABLE webhook_mix (webhook_ends INTEGER PRIMARY KEY, sessions INTEGER NOT NULL) STRICT;
+  CREATE TABLE over_in_hour (
+    hour INTEGER PRIMARY KEY, sessions INTEGER NOT NULL, ended INTEGER NOT NULL, unknown INTEGER NOT NULL
+  ) STRICT;`
 
 /** How far the readers got, and in which trail. */
 export interface Position {
@@ -65,11 +69,18 @@ export interface Position {
   nextIndex: number
   /** Of the entry before that one; empty at 0. */
   lastHash: string
-  /** When the first logout was recorded after the last webhook: ms since 1970. Null: a webhook came after all logouts. */
-  silentSince: number | null
+  /** Null: a webhook came after all logouts. */
+  unanswered: Unanswered | null
+}
+
+/** When the first and the last logout were recorded that no webhook followed: ms since 1970. */
+export interface Unanswered {
+  first: number
+  last: number
 }
 
 const DAY_MS = 86_400_000
+export const HOUR_MS = 3_600_000
 
 /** Days since 1970, in UTC. */
 export function dayOf(ms: number): number {
@@ -85,21 +96,21 @@ export function viewsPathOf(trailPath: string): string {
   return join(dirname(trailPath), views)
 }
 
-/** Opens the views for writing, or begins them. @throws {TrailError} `views-unusable` */
+/** Opens the views for writing, or begins them. @throws {TrailError} `views-unusable`, `views-damaged` */
 export function openForWriting(path: string, begin: Position): DatabaseSync {
-  const db = new DatabaseSync(path, { timeout: 5000 })
-  return closedOnError(path, db, () => {
+  return opened(path, { timeout: 5000 }, (db) => {
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON')
     if (!isViews(db)) {
       db.exec('BEGIN IMMEDIATE')
       db.exec(TABLES)
-      db.prepare('INSERT INTO position VALUES (1, ?, ?, ?, ?, ?, ?)').run(
+      db.prepare('INSERT INTO position VALUES (1, ?, ?, ?, ?, ?, ?, ?)').run(
         viewsVersion,
         begin.trailId,
         begin.epoch,
         begin.nextIndex,
         begin.lastHash,
-        begin.silentSince,
+        begin.unanswered?.first ?? null,
+        begin.unanswered?.last ?? null,
       )
       db.exec('COMMIT')
     }
@@ -107,25 +118,50 @@ export function openForWriting(path: string, begin: Position): DatabaseSync {
   })
 }
 
-/** Opens views beside the thread that writes them. Null when there are none, or of another version. */
+/**
+ * Opens views beside the thread that writes them. Null when there are none, or of another version.
+ * @throws {TrailError} `views-unusable`, `views-damaged`
+ */
 export function openForReading(path: string): DatabaseSync | null {
-  const db = new DatabaseSync(path, { readOnly: true, timeout: 5000 })
-  return closedOnError(path, db, () => {
+  return opened(path, { readOnly: true, timeout: 5000 }, (db) => {
     if (isViews(db) && versionOf(db) === viewsVersion) return db
     db.close()
     return null
   })
 }
 
-function closedOnError<T>(path: string, db: DatabaseSync, run: () => T): T {
+/** Closed again when `use` fails. */
+function opened<T>(path: string, options: DatabaseSyncOptions, use: (db: DatabaseSync) => T): T {
+  let db: DatabaseSync | undefined
   try {
-    return run()
+    db = new DatabaseSync(path, options)
+    return use(db)
   } catch (cause) {
-    db.close()
-    if (cause instanceof TrailError) throw cause
-    const message = `${path} cannot be used (${messageOf(cause)}); it is made from the trail: run logout-trail rebuild.`
-    throw new TrailError('views-unusable', message, { cause })
+    db?.close()
+    throw namedError(path, cause)
   }
+}
+
+function namedError(path: string, cause: unknown): TrailError {
+  if (isDamage(cause)) {
+    const message = `${path} is damaged (${messageOf(cause)}); start the service, or run logout-trail rebuild while it is stopped: both make it anew from the trail.`
+    return new TrailError('views-damaged', message, { cause })
+  }
+  const message = `${path} cannot be used (${messageOf(cause)}); the session records are made there from the trail: make way for them.`
+  return new TrailError('views-unusable', message, { cause })
+}
+
+/** https://sqlite.org/rescode.html */
+const SQLITE_CORRUPT = 11
+const SQLITE_NOTADB = 26
+
+function isDamage(error: unknown): boolean {
+  const { errcode } = error as { errcode?: number }
+  return error instanceof LostPositionError || errcode === SQLITE_CORRUPT || errcode === SQLITE_NOTADB
+}
+
+class LostPositionError extends Error {
+  override readonly name = 'LostPositionError'
 }
 
 /** @throws {Error} when the file is a database of another program. */
@@ -136,7 +172,9 @@ function isViews(db: DatabaseSync): boolean {
 }
 
 function versionOf(db: DatabaseSync): number {
-  return Number(db.prepare('SELECT version FROM position').get()?.['version'])
+  const row = db.prepare('SELECT version FROM position').get()
+  if (!row) throw new LostPositionError('it does not say how far it got')
+  return Number(row['version'])
 }
 
 export function positionOf(db: DatabaseSync): Position {
@@ -146,7 +184,10 @@ export function positionOf(db: DatabaseSync): Position {
     epoch: Number(row['epoch']),
     nextIndex: Number(row['next_index']),
     lastHash: String(row['last_hash']),
-    silentSince: row['silent_since'] === null ? null : Number(row['silent_since']),
+    unanswered:
+      row['unanswered_first'] === null
+        ? null
+        : { first: Number(row['unanswered_first']), last: Number(row['unanswered_last']) },
   }
 }
 

@@ -3,9 +3,9 @@ import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import type { Entry, UserId } from '../trail/entry.ts'
 import { dueAt, overBy } from './due.ts'
 import { factsOf, isAboutASession, join, type SessionEntry, type SessionFacts } from './facts.ts'
-import { outcomeOf } from './outcome.ts'
+import { ENDED, outcomeOf, UNKNOWN } from './outcome.ts'
 import { recordOf, type UserEnd } from './record.ts'
-import { dayOf, hashOf, positionOf, type Position } from './views-schema.ts'
+import { dayOf, HOUR_MS, hashOf, positionOf, type Position, type Unanswered } from './views-schema.ts'
 
 /** The facts, in the order of the table. */
 const FACTS = [
@@ -21,6 +21,8 @@ const FACTS = [
   'intent',
   'request_actor_id',
   'last_requested_at',
+  'last_intent',
+  'last_request_actor_id',
   'still_active_at',
   'expire_at',
   'abandon_at',
@@ -36,7 +38,14 @@ const DERIVED = ['first_index', 'last_index', 'outcome', 'at', 'day', 'over_by',
 
 const COLUMNS = [...FACTS, ...DERIVED]
 
-type SessionRow = SessionFacts & { first_index: number }
+type SessionRow = SessionFacts & { first_index: number } & Counted
+
+/** What coverage is counted by. */
+interface Counted {
+  begun: 0 | 1
+  over_by: number | null
+  outcome: number
+}
 
 export class Views {
   readonly #db: DatabaseSync
@@ -47,6 +56,7 @@ export class Views {
   readonly #userEnds
   readonly #ofUser
   readonly #countMix
+  readonly #countOver
   readonly #setPosition
   #position: Position
 
@@ -66,7 +76,13 @@ export class Views {
     this.#countMix = db.prepare(
       'INSERT INTO webhook_mix VALUES (?, ?) ON CONFLICT DO UPDATE SET sessions = sessions + excluded.sessions',
     )
-    this.#setPosition = db.prepare('UPDATE position SET next_index = ?, last_hash = ?, silent_since = ?')
+    this.#countOver = db.prepare(
+      `INSERT INTO over_in_hour VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+         sessions = sessions + excluded.sessions, ended = ended + excluded.ended, unknown = unknown + excluded.unknown`,
+    )
+    this.#setPosition = db.prepare(
+      'UPDATE position SET next_index = ?, last_hash = ?, unanswered_first = ?, unanswered_last = ?',
+    )
   }
 
   get position(): Position {
@@ -82,7 +98,7 @@ export class Views {
       ...this.#position,
       nextIndex: last.index + 1,
       lastHash: hashOf(last),
-      silentSince: fresh.reduce(silentAfter, this.#position.silentSince),
+      unanswered: fresh.reduce(unansweredAfter, this.#position.unanswered),
     }
     this.#db.exec('BEGIN IMMEDIATE')
     try {
@@ -90,7 +106,8 @@ export class Views {
         if (isAboutASession(entry)) this.#addSessionEntry(entry)
         else if (isUserEnd(entry)) this.#endAccount(entry)
       }
-      this.#setPosition.run(position.nextIndex, position.lastHash, position.silentSince)
+      const { nextIndex, lastHash, unanswered } = position
+      this.#setPosition.run(nextIndex, lastHash, unanswered?.first ?? null, unanswered?.last ?? null)
       this.#db.exec('COMMIT')
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
@@ -124,13 +141,14 @@ export class Views {
     const record = recordOf(facts, ends, 0)
     const at = record.ended_at ?? record.requested_at ?? record.started_at
     const outcome = outcomeOf(record)
+    const over_by = overBy(facts)
     const derived: Record<(typeof DERIVED)[number], SQLInputValue> = {
       first_index: before?.first_index ?? index,
       last_index: index,
       outcome,
       at,
       day: at === null ? null : dayOf(at),
-      over_by: overBy(facts),
+      over_by,
       due_at: dueAt(facts, outcome),
     }
     const row = this.#put.get(
@@ -138,7 +156,17 @@ export class Views {
       ...DERIVED.map((name) => derived[name]),
     )
     this.#count(before, facts)
+    if (before) this.#countCoverage(before, -1)
+    this.#countCoverage({ begun: facts.begun, over_by, outcome }, 1)
     return Number(row?.['id'])
+  }
+
+  /** By the hour by whose end they must be over: so few rows that counting them is cheap however many sessions there are. */
+  #countCoverage({ begun, over_by, outcome }: Counted, by: 1 | -1): void {
+    if (begun === 0 || over_by === null) return
+    const ended = outcome >= ENDED ? by : 0
+    const unknown = outcome === UNKNOWN ? by : 0
+    this.#countOver.run(Math.floor(over_by / HOUR_MS), by, ended, unknown)
   }
 
   /** Which webhooks Clerk sends for a session that was asked to end: documented nowhere, so it is counted. */
@@ -152,9 +180,13 @@ export class Views {
 }
 
 /** Logouts were asked for, and no webhook came since. */
-function silentAfter(silentSince: number | null, { kind, source, recorded_at }: Entry): number | null {
+function unansweredAfter(
+  before: Unanswered | null,
+  { kind, source, recorded_at: at }: Entry,
+): Unanswered | null {
   if (source === 'webhook') return null
-  return kind === 'logout.requested' ? (silentSince ?? recorded_at) : silentSince
+  if (kind !== 'logout.requested') return before
+  return before ? { ...before, last: Math.max(before.last, at) } : { first: at, last: at }
 }
 
 function isUserEnd(entry: Entry): entry is Entry & { user_id: UserId } {

@@ -3,6 +3,7 @@ import { globSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { openMetrics } from '../api/metrics.ts'
 import { apiMarkdown } from '../docs/generate.ts'
 import { trailErrorCodes } from '../trail/error.ts'
 import { testClerk } from './clerk-instance.ts'
@@ -40,6 +41,20 @@ type Answer = (request: Request) => Promise<Response>
 function handlerOf(module: Record<string, unknown>): Answer {
   const app = module['default'] as { fetch: Answer } | undefined
   return app ? (request) => app.fetch(request) : ((module['DELETE'] ?? module['logout']) as Answer)
+}
+
+/** What `/metrics` has with everything configured. */
+async function metricsText(): Promise<string> {
+  const none = () => 0
+  return openMetrics({
+    pendingReports: none,
+    droppedLines: none,
+    streams: () => ({ size: 0, unreadBytes: [] }),
+    recordsLag: none,
+    figures: () => null,
+    webhookMix: () => [],
+    webhookSilenceMs: none,
+  }).text()
 }
 
 /** Without what differs from run to run. */
@@ -94,6 +109,20 @@ describe('docs/OPERATE.md', () => {
     )
 
     assert.deepEqual(explained, [...trailErrorCodes])
+  })
+
+  it('says of each metric of ours when to look, and of no other', async () => {
+    const registered = [...(await metricsText()).matchAll(/^# TYPE (logout_trail_\w+) /gm)].map(
+      (match) => match[1],
+    )
+    const [section = ''] = /^## Metrics to watch$[\s\S]*?(?=^## )/m.exec(read('docs/OPERATE.md')) ?? []
+    const rows = [...section.matchAll(/^\| (.*?) \|/gm)].map((match) => match[1] ?? '')
+    const explained = rows.flatMap((row) =>
+      [...row.matchAll(/`(logout_trail_\w+)/g)].map((match) => match[1]),
+    )
+
+    assert.ok(registered.length > 20)
+    assert.deepEqual(new Set(explained), new Set(registered))
   })
 })
 

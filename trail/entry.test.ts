@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { columns, logoutRequested, type LogoutFacts, type SessionId, type UserId } from './entry.ts'
+import {
+  answeredToSweep,
+  columns,
+  logoutRequested,
+  type Kind,
+  type LogoutFacts,
+  type SessionId,
+  type UserId,
+} from './entry.ts'
 
 /** 2026-11-23T12:00:00.000Z, in seconds. */
 const IAT = 1795435200
@@ -58,6 +66,27 @@ describe('the report of a logout', () => {
     const tomorrow = logoutRequested(0, { ...facts, token_iat: IAT + 86_400 })
     assert.equal(tomorrow.keyedAt, 1795521600000)
     assert.equal(logoutRequested(1795521600000, facts).keyedAt, 1795435200000)
+  })
+})
+
+describe('an answer of Clerk to the sweep', () => {
+  const HOUR_MS = 3_600_000
+  const keyOfAnswer = (kind: Kind, askedAt: number) => {
+    const { naturalKey, keyedAt } = answeredToSweep(askedAt, { kind, session_id: 'sess_1' as SessionId })
+    return `${naturalKey} ${keyedAt}`
+  }
+
+  it('is one entry, whenever it is given, when it is an end', () => {
+    for (const kind of ['session.expired', 'session.removed', 'session.replaced'] as const) {
+      assert.equal(keyOfAnswer(kind, 0), keyOfAnswer(kind, 30 * HOUR_MS))
+    }
+  })
+
+  it('is one entry an hour when it may be given again: that the session lives, or is not known', () => {
+    for (const kind of ['session.still-active', 'session.unknown'] as const) {
+      assert.equal(keyOfAnswer(kind, HOUR_MS), keyOfAnswer(kind, 2 * HOUR_MS - 1))
+      assert.notEqual(keyOfAnswer(kind, HOUR_MS), keyOfAnswer(kind, 2 * HOUR_MS))
+    }
   })
 })
 

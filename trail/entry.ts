@@ -183,12 +183,16 @@ export function sessionsExported(
 
 const HOUR_MS = 3_600_000
 
-/** Clerk answered when the sweep asked. One entry for an end; one an hour while the session is still active. */
+/**
+ * Clerk answered when the sweep asked. One entry for an end; one an hour for what may be answered again: that the session is still
+ * active, or that Clerk does not know it, which does not count when it turns out to have lived later.
+ */
 export function answeredToSweep(
   askedAt: number,
   answer: Partial<Facts> & { kind: Kind; session_id: SessionId },
 ): Report {
-  const hour = answer.kind === 'session.still-active' ? Math.floor(askedAt / HOUR_MS) * HOUR_MS : null
+  const comesAgain = answer.kind === 'session.still-active' || answer.kind === 'session.unknown'
+  const hour = comesAgain ? Math.floor(askedAt / HOUR_MS) * HOUR_MS : null
   return {
     ...answer,
     source: 'sweep',

@@ -12,6 +12,7 @@ export const trailErrorCodes = [
   'trail-unavailable',
   'trail-unreadable',
   'trail-unwritable',
+  'views-damaged',
   'views-unusable',
 ] as const
 export type TrailErrorCode = (typeof trailErrorCodes)[number]

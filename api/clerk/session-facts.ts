@@ -14,33 +14,36 @@ const TEXT_CHARACTERS = 128
 
 export const id = z.string().regex(ID, { error: 'is not an id' })
 
+/** The last moment that a date can hold, in ms since 1970. */
+const LAST_TIME = 8_640_000_000_000_000
+
 /** Clerk's own documents show seconds in one place and milliseconds in another: they differ by magnitude. */
 export const time = z
   .int({ error: 'is not a whole number below 2^53' })
   .nonnegative({ error: 'is negative' })
+  .max(LAST_TIME, { error: 'is later than any date' })
   .transform((value) => (value < 100_000_000_000 ? value * 1000 : value))
 
 const text = z.string().transform((value) => value.slice(0, TEXT_CHARACTERS))
+
+/** What we can do without: it is null when it is not what it should be, so that the rest is kept. */
+export function spare<T extends z.ZodType>(field: T) {
+  return field.nullish().catch(null)
+}
 
 /** Fields that are not read may be anything, and may be missing. */
 export const SessionData = z.object({
   id,
   user_id: id,
-  client_id: id.nullish(),
-  actor: z.object({ sub: id.nullish() }).nullish(),
-  status: text.nullish(),
-  last_active_organization_id: id.nullish(),
-  last_active_at: time.nullish(),
-  expire_at: time.nullish(),
-  abandon_at: time.nullish(),
-  created_at: time.nullish(),
-  latest_activity: z
-    .object({
-      device_type: text.nullish(),
-      city: text.nullish(),
-      country: text.nullish(),
-    })
-    .nullish(),
+  client_id: spare(id),
+  actor: spare(z.object({ sub: spare(id) })),
+  status: spare(text),
+  last_active_organization_id: spare(id),
+  last_active_at: spare(time),
+  expire_at: spare(time),
+  abandon_at: spare(time),
+  created_at: spare(time),
+  latest_activity: spare(z.object({ device_type: spare(text), city: spare(text), country: spare(text) })),
 })
 export type SessionData = z.infer<typeof SessionData>
 
@@ -64,19 +67,11 @@ export function sessionFacts(data: SessionData, policy: IpPolicy): Partial<Facts
   }
 }
 
-export const Network = z
-  .object({
-    http_request: z
-      .object({
-        client_ip: text.nullish(),
-        user_agent: z
-          .string()
-          .transform((value) => value.slice(0, USER_AGENT_CHARACTERS))
-          .nullish(),
-      })
-      .nullish(),
-  })
-  .nullish()
+const userAgent = z.string().transform((value) => value.slice(0, USER_AGENT_CHARACTERS))
+
+export const Network = spare(
+  z.object({ http_request: spare(z.object({ client_ip: spare(text), user_agent: spare(userAgent) })) }),
+)
 
 export function networkFacts(attributes: z.infer<typeof Network>, policy: IpPolicy): Partial<Facts> {
   const { client_ip, user_agent } = attributes?.http_request ?? {}

@@ -67,12 +67,7 @@ describe('the look-up of a session', () => {
   })
 
   it('takes what it cannot read for an answer about that session alone', async (t) => {
-    for (const body of [
-      { ...session, user_id: 7 },
-      { ...session, expire_at: 'soon' },
-      {},
-      '<h1>Hello</h1>',
-    ]) {
+    for (const body of [{ ...session, user_id: 7 }, {}, '<h1>Hello</h1>']) {
       assert.equal((await answerTo(t, { body })).is, 'unusable', JSON.stringify(body))
     }
     assert.equal((await answerTo(t, { status: 400, body: clerkError('form_invalid') })).is, 'unusable')

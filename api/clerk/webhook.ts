@@ -4,8 +4,8 @@ import { z } from 'zod'
 import { messageOf } from '../../trail/error.ts'
 import { toldByWebhook, type Kind, type UserId } from '../../trail/entry.ts'
 import type { IpPolicy } from '../client-address.ts'
-import type { ReadWebhook, Webhook } from '../webhook.ts'
-import { id, Network, networkFacts, SessionData, sessionFacts, time } from './session-facts.ts'
+import { spareFields, type ReadWebhook, type SpareField, type Webhook } from '../webhook.ts'
+import { id, Network, networkFacts, SessionData, sessionFacts, spare, time } from './session-facts.ts'
 
 export interface WebhookOptions {
   /** One, or two while the secret is rotated. */
@@ -91,9 +91,11 @@ function signed(headers: Headers): Headers {
 
 const Typed = z.object({ type: z.string({ error: 'is missing' }) })
 const OfSession = z.object({ timestamp: time, data: SessionData, event_attributes: Network })
+/** Clerk's type of a deleted user allows it. */
+const OfNobody = z.object({ timestamp: time, data: z.object({ id: z.null().optional() }) })
 const OfUser = z.object({
   timestamp: time,
-  data: z.object({ id, banned: z.boolean().nullish() }),
+  data: z.object({ id, banned: spare(z.boolean()) }),
   event_attributes: Network,
 })
 
@@ -110,7 +112,7 @@ function webhookOf(event: unknown, reading: Reading): Webhook {
   if (kind) return ofSession(kind, event, reading)
   return type === 'user.deleted' || type === 'user.updated'
     ? ofUser(type, event, reading)
-    : { is: 'of no interest' }
+    : { is: 'of no interest', dropped: [] }
 }
 
 function ofSession(kind: Kind, event: unknown, { svixId, ipPolicy }: Reading): Webhook {
@@ -124,20 +126,37 @@ function ofSession(kind: Kind, event: unknown, { svixId, ipPolicy }: Reading): W
     is: 'report',
     type: kind,
     report: toldByWebhook(svixId, { ...facts, kind, occurred_at: read.timestamp }),
+    dropped: droppedOf(event, read),
   }
 }
 
 function ofUser(type: 'user.deleted' | 'user.updated', event: unknown, reading: Reading): Webhook {
+  if (type === 'user.deleted' && OfNobody.safeParse(event).success)
+    return { is: 'of no interest', dropped: ['data.id'] }
   const { data: read, error } = OfUser.safeParse(event)
   if (error) return bodyInvalid(error)
-  if (type === 'user.updated' && read.data.banned !== true) return { is: 'of no interest' }
+  const dropped = droppedOf(event, read)
+  if (type === 'user.updated' && read.data.banned !== true) return { is: 'of no interest', dropped }
   const facts = {
     user_id: read.data.id as UserId,
     ...networkFacts(read.event_attributes, reading.ipPolicy),
   }
   const kind = type === 'user.deleted' ? 'user.deleted' : 'user.banned'
   const report = toldByWebhook(reading.svixId, { ...facts, kind, occurred_at: read.timestamp })
-  return { is: 'report', type, report }
+  return { is: 'report', type, report, dropped }
+}
+
+/** What was there, and was read as null. */
+function droppedOf(event: unknown, read: unknown): SpareField[] {
+  return spareFields.filter(
+    (field) => (valueIn(event, field) ?? null) !== null && valueIn(read, field) === null,
+  )
+}
+
+function valueIn(whole: unknown, field: SpareField): unknown {
+  return field
+    .split('.')
+    .reduce<unknown>((value, name) => (value as Record<string, unknown> | null | undefined)?.[name], whole)
 }
 
 /** Names the field that is wrong, and never repeats what it holds. */

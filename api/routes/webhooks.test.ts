@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { openTestApp, type TestAppOptions } from '../../test/app.ts'
 import { TOKEN_TIME } from '../../test/clerk-instance.ts'
+import type { Entry } from '../../trail/entry.ts'
 import { newSecret, ofSession, PROFILE, signed } from '../../test/webhooks.ts'
 
 const PATH = '/v1/webhooks/clerk'
@@ -18,7 +19,9 @@ async function open(options: TestAppOptions = {}) {
     const { code } = (await answer.json()) as { code: string }
     return `${answer.status} ${code}`
   }
-  return { ...opened, post, codeOf }
+  const metrics = async () =>
+    (await opened.app.request('/metrics', {}, { incoming: { socket: { remoteAddress: '::1' } } })).text()
+  return { ...opened, post, codeOf, metrics }
 }
 
 describe('POST /v1/webhooks/clerk', () => {
@@ -101,10 +104,7 @@ describe('POST /v1/webhooks/clerk', () => {
         ['user.banned', 'user_1', null],
       ],
     )
-    const metrics = await (
-      await app.app.request('/metrics', {}, { incoming: { socket: { remoteAddress: '::1' } } })
-    ).text()
-    assert.match(metrics, /webhooks_total\{type="other"\} 3/)
+    assert.match(await app.metrics(), /webhooks_total\{type="other"\} 3/)
   })
 
   it('answers 204 to a repeat of a svix-id, also one signed anew, and writes nothing', async () => {
@@ -152,9 +152,14 @@ describe('POST /v1/webhooks/clerk', () => {
         signed(ofSession('session.removed', { user_id: 'u'.repeat(129) }), { secret }),
         'webhook-body-invalid',
       ],
-      [signed(ofSession('session.removed', { expire_at: 'soon' }), { secret }), 'webhook-body-invalid'],
-      [signed(ofSession('session.removed', { expire_at: -1 }), { secret }), 'webhook-body-invalid'],
-      [signed(ofSession('session.removed', { expire_at: 2 ** 53 }), { secret }), 'webhook-body-invalid'],
+      [
+        signed(ofSession('session.removed', {}, { timestamp: 8.64e15 + 1 }), { secret }),
+        'webhook-body-invalid',
+      ],
+      [
+        signed(ofSession('session.removed', {}, { timestamp: 2 ** 53 - 1 }), { secret }),
+        'webhook-body-invalid',
+      ],
       [signed(ofSession('session.removed', {}, { timestamp: 1.5 }), { secret }), 'webhook-body-invalid'],
       [signed(ofSession('session.removed', {}, { data: [] }), { secret }), 'webhook-body-invalid'],
     ]
@@ -162,6 +167,83 @@ describe('POST /v1/webhooks/clerk', () => {
       assert.equal(await app.codeOf(init), `400 ${code}`, `row ${at}`)
     }
     assert.deepEqual(await app.entries(), [])
+  })
+
+  it('leaves out and counts what it can do without when that is not what it should be', async () => {
+    await using app = await open()
+    const table: [Record<string, unknown>, Record<string, unknown>, keyof Entry, string][] = [
+      [{ client_id: '' }, {}, 'client_id', 'data.client_id'],
+      [{ actor: { sub: 'support@example.com' } }, {}, 'actor_id', 'data.actor.sub'],
+      [{ actor: 'x' }, {}, 'actor_id', 'data.actor'],
+      [{ status: 7 }, {}, 'clerk_status', 'data.status'],
+      [{ last_active_organization_id: 'an org' }, {}, 'org_id', 'data.last_active_organization_id'],
+      [{ last_active_at: 'now' }, {}, 'session_last_active_at', 'data.last_active_at'],
+      [{ created_at: -1 }, {}, 'session_created_at', 'data.created_at'],
+      [{ expire_at: 1.5 }, {}, 'session_expire_at', 'data.expire_at'],
+      [{ abandon_at: 2 ** 53 - 1 }, {}, 'session_abandon_at', 'data.abandon_at'],
+      [{ latest_activity: [] }, {}, 'device_type', 'data.latest_activity'],
+      [{ latest_activity: { city: 5 } }, {}, 'city', 'data.latest_activity.city'],
+      [{ latest_activity: { country: {} } }, {}, 'country', 'data.latest_activity.country'],
+      [{ latest_activity: { device_type: 1 } }, {}, 'device_type', 'data.latest_activity.device_type'],
+      [{}, { event_attributes: 'x' }, 'ip', 'event_attributes'],
+      [{}, { event_attributes: { http_request: 1 } }, 'ip', 'event_attributes.http_request'],
+      [
+        {},
+        { event_attributes: { http_request: { client_ip: 5 } } },
+        'ip',
+        'event_attributes.http_request.client_ip',
+      ],
+      [
+        {},
+        { event_attributes: { http_request: { user_agent: 5 } } },
+        'user_agent',
+        'event_attributes.http_request.user_agent',
+      ],
+    ]
+    for (const [at, [data, more, column, field]] of table.entries()) {
+      assert.equal(await app.codeOf(signed(ofSession('session.removed', data, more), { secret })), '204')
+      assert.equal((await app.entries())[at]?.[column], null, field)
+      assert.match(await app.metrics(), new RegExp(`dropped_webhook_fields_total\\{field="${field}"\\} 1\n`))
+    }
+    const wrongBan = {
+      type: 'user.updated',
+      timestamp: TOKEN_TIME,
+      data: { id: 'user_1', banned: 'yes', status: 1 },
+    }
+    assert.equal(await app.codeOf(signed(JSON.stringify(wrongBan), { secret })), '204')
+    assert.equal((await app.entries()).length, table.length)
+    const counted = [...(await app.metrics()).matchAll(/dropped_webhook_fields_total\{field="(.+)"\} (\d+)/g)]
+    assert.deepEqual(
+      counted.map(([, field, times]) => `${field} ${times}`).toSorted(),
+      [...table.map(([, , , field]) => field), 'data.banned'].map((field) => `${field} 1`).toSorted(),
+    )
+  })
+
+  it('acknowledges a deleted user without an id, and records nobody', async () => {
+    await using app = await open()
+    const body = JSON.stringify({ type: 'user.deleted', timestamp: TOKEN_TIME, data: { deleted: true } })
+    assert.equal(await app.codeOf(signed(body, { secret })), '204')
+    assert.deepEqual(await app.entries(), [])
+    assert.match(await app.metrics(), /dropped_webhook_fields_total\{field="data.id"\} 1\n/)
+    assert.match(await app.metrics(), /webhooks_total\{type="other"\} 1\n/)
+  })
+
+  it('takes the last moment of the calendar, and refuses by name what lies behind it', async () => {
+    await using app = await open()
+    const ofTime = (timestamp: number) => signed(ofSession('session.removed', {}, { timestamp }), { secret })
+    assert.equal(await app.codeOf(ofTime(8.64e15)), '204')
+    const { detail } = (await (await app.post(ofTime(8.64e15 + 1))).json()) as { detail: string }
+    assert.equal(detail, 'timestamp: is later than any date. Is this a webhook of Clerk?')
+  })
+
+  it('expects that uploads are broken off, and has nothing to tell the operator', async () => {
+    await using app = await open()
+    const broken = new ReadableStream({
+      pull: (controller) => controller.error(new Error('aborted')),
+    })
+    const init = { method: 'POST', body: broken, duplex: 'half' } as RequestInit
+    assert.equal(await app.codeOf(init), '400 invalid-request')
+    assert.deepEqual(app.errors, [])
   })
 
   it('names the field that is wrong, and repeats nothing of it', async () => {

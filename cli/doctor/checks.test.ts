@@ -50,7 +50,7 @@ const trail: TrailFacts = {
 }
 
 const records: RecordFacts = {
-  position: { trailId: 'a1', epoch: 0, nextIndex: 1500, lastHash: '', silentSince: null },
+  position: { trailId: 'a1', epoch: 0, nextIndex: 1500, lastHash: '', unanswered: null },
   behind: 0,
   moves: false,
   rewound: null,
@@ -68,7 +68,12 @@ const data: DataFacts = {
   trail: { found: trail },
   records: { found: records },
   figures: {
-    found: { coverage: { sessions: 40, ended: 40 }, unconfirmed: 0, webhookMix: [], silentSince: null },
+    found: {
+      coverage: { sessions: 40, ended: 40, unknown: 0 },
+      unconfirmed: 0,
+      webhookMix: [],
+      unanswered: null,
+    },
   },
 }
 
@@ -107,7 +112,7 @@ const recordsWith = (given: Partial<RecordFacts>): Change => ({
 })
 const silentFor = (ms: number): RecordFacts => ({
   ...records,
-  position: { ...records.position, silentSince: NOW - ms },
+  position: { ...records.position, unanswered: { first: NOW - ms, last: NOW } },
 })
 
 const development: Change = {
@@ -476,7 +481,7 @@ const cases: [name: string, change: Change, state: State, found: string, fix: st
 ]
 
 function figuresOf(sessions: number, ended: number) {
-  return { coverage: { sessions, ended }, unconfirmed: 0, webhookMix: [], silentSince: null }
+  return { coverage: { sessions, ended, unknown: 0 }, unconfirmed: 0, webhookMix: [], unanswered: null }
 }
 
 describe('the checks', () => {

@@ -32,7 +32,8 @@ export function webhooks(
   const last =
     recent.lastWebhookAt === null ? null : `the last was recorded ${moment(recent.lastWebhookAt, now)}`
   if (config.webhookSecrets.length === 0) return info(last ?? `none among ${lookedAt(recent)}`)
-  const silentMs = now - (('found' in records ? records.found?.position.silentSince : null) ?? now)
+  const unanswered = 'found' in records ? records.found?.position.unanswered : null
+  const silentMs = unanswered ? unanswered.last - unanswered.first : 0
   if (silentMs >= config.webhookSilenceHours * HOUR_MS)
     return warning(
       `none for ${duration(silentMs)}, in which logouts came in${last ? `; ${last}` : ''}`,

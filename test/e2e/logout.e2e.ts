@@ -144,7 +144,7 @@ describe('a person in the example app', () => {
     await atSignIn(person.page)
     assert.ok(isOver(session))
     assert.deepEqual(world.reports, [])
-    await untilRecordSays(session, 'Signed out without our button; confirmed by Clerk.')
+    await untilRecordSays(session, 'Signed out; our button did not report it; confirmed by Clerk.')
     assert.ok(!world.recorded().includes(session))
   })
 
