@@ -97,7 +97,12 @@ type Rule = ['error', ...object[]]
 export default defineConfig({
   plugins: ['typescript', 'unicorn', 'oxc', 'import', 'node', 'promise'],
   categories: { correctness: 'error', suspicious: 'error' },
-  ignorePatterns: ['dist/**', 'examples/nextjs/{.next,node_modules}/**', '**/next-env.d.ts'],
+  ignorePatterns: [
+    'dist/**',
+    'examples/nextjs/{.next,node_modules}/**',
+    'examples/client/**',
+    '**/next-env.d.ts',
+  ],
   rules: {
     'no-empty': ['error', { allowEmptyCatch: false }],
     'no-empty-function': 'error',

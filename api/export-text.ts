@@ -3,10 +3,9 @@ import { stringify } from 'csv-stringify/sync'
 import type { Reading, ReadPosition } from '../session-ends/reading.ts'
 import type { SessionFilter } from '../session-ends/sessions-query.ts'
 import type { SessionId } from '../trail/entry.ts'
-import { SessionRecord } from './contract.ts'
 import { positionText } from './read-answer.ts'
 import type { Reads } from './reads.ts'
-import { sessionJson } from './session-json.ts'
+import { recordKeys, sessionJson } from './session-json.ts'
 
 export const exportFormats = ['csv', 'ndjson'] as const
 export type ExportFormat = (typeof exportFormats)[number]
@@ -33,8 +32,8 @@ export interface ExportPart {
   position: ReadPosition
 }
 
-/** A part takes a few milliseconds, so that others can read in between. */
-const RECORDS = 500
+/** A part takes a few milliseconds, so that others can read in between, and little memory. */
+const RECORDS = 100
 
 const encoder = new TextEncoder()
 
@@ -66,15 +65,12 @@ interface ExportTrailer {
   end_position: string
 }
 
-/** The columns of the CSV file, in their order: the keys of a record. */
-export const exportColumns = Object.keys(SessionRecord.shape)
-
 function ndjsonOf(rows: readonly object[]): string {
   return rows.map((row) => `${JSON.stringify(row)}\n`).join('')
 }
 
 function exportHead(format: ExportFormat): string {
-  return format === 'csv' ? csvOf([Object.fromEntries(exportColumns.map((name) => [name, name]))]) : ''
+  return format === 'csv' ? csvOf([Object.fromEntries(recordKeys.map((name) => [name, name]))]) : ''
 }
 
 /**
@@ -125,7 +121,7 @@ export async function* exportPieces(
 /** A text that a spreadsheet would take for a formula begins with an apostrophe. */
 function csvOf(rows: readonly Record<string, unknown>[]): string {
   return stringify([...rows], {
-    columns: exportColumns,
+    columns: [...recordKeys],
     record_delimiter: 'windows',
     escape_formulas: true,
     cast: { boolean: String },

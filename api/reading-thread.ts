@@ -14,6 +14,9 @@ interface Waiting {
   reject: (error: Error) => void
 }
 
+/** What it reads is garbage a moment later: collected often, it takes little room. */
+const YOUNG_MB = 8
+
 /** Requests that wait for an answer hold their connection; more of them than this are refused. */
 const WAITING_LIMIT = 1000
 
@@ -27,7 +30,7 @@ export function startReading(workerData: ReadingWorkerData): ReadingThread {
   function start(): Worker {
     // The same code runs as TypeScript in the repository and as JavaScript in the package.
     const url = new URL(`./reading-worker${extname(import.meta.url)}`, import.meta.url)
-    const worker = new Worker(url, { workerData })
+    const worker = new Worker(url, { workerData, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB } })
     let cause: unknown
     worker.on('error', (error) => (cause = error))
     worker.on('message', (reply: ReadingReply) => settle(reply))

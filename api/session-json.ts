@@ -13,6 +13,28 @@ export function sessionJson(record: SessionRecord) {
   }
 }
 
+/** The keys of a record, in their order. */
+export const recordKeys = [
+  'session_id',
+  'user_id',
+  'org_id',
+  'client_id',
+  'actor_id',
+  'state',
+  'started_at',
+  'requested_at',
+  'ended_at',
+  'ended_at_earliest',
+  'ended_at_latest',
+  'duration_ms',
+  'reason',
+  'initiator',
+  'confidence',
+  'intent',
+  'unconfirmed',
+  'sentence',
+] as const satisfies readonly (keyof SessionRecord)[]
+
 const LAST_TIME = 8_640_000_000_000_000
 
 /** Entries of older versions may hold times that no date can hold: those are not known. */

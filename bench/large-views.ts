@@ -1,8 +1,15 @@
 /** The session records of a year: as many sessions as are wanted, 100 for each user, in 2,000 organisations. */
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { DatabaseSync } from 'node:sqlite'
-import { openForReading, openForWriting, viewsPathOf } from '../session-ends/views-schema.ts'
+import { DatabaseSync } from 'node:sqlite'
+import {
+  hashOf,
+  openForReading,
+  openForWriting,
+  viewsPathOf,
+  type Position,
+} from '../session-ends/views-schema.ts'
+import { toldByWebhook } from '../trail/entry.ts'
 import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
 import { openSqliteStore } from '../trail/stores/sqlite.ts'
 import { progress } from './progress.ts'
@@ -14,7 +21,10 @@ export const YEAR_MS = 365 * 86_400_000
 
 const STEP = 200_000
 
-/** Made once, and kept in `folder`, beside an empty trail. */
+/**
+ * Made once, and kept in `folder`. Of the trail there is the last entry only: a service takes it for the trail that the records were
+ * made from, and finds no other entry.
+ */
 export async function largeViews(
   folder: string,
   sessions: number,
@@ -24,16 +34,33 @@ export async function largeViews(
   if (!isFilled(viewsPath, sessions)) {
     rmSync(folder, { recursive: true, force: true })
     mkdirSync(folder, { recursive: true })
-    await (await openSqliteStore({ path: trailPath, issuer: ISSUER })).close()
-    const trail = openSqliteReader(trailPath)
-    const { trailId, epoch } = await trail.head()
-    trail.close()
-    const position = { trailId, epoch, nextIndex: 3 * sessions, lastHash: '', unanswered: null }
-    const db = openForWriting(viewsPath, position)
+    const db = openForWriting(viewsPath, await trailOf(trailPath, ENTRIES_OF_A_SESSION * sessions))
     fill(db, sessions)
     db.close()
   }
   return { trailPath, viewsPath }
+}
+
+const ENTRIES_OF_A_SESSION = 3
+
+/** Gives where views that know all of it stand. */
+async function trailOf(path: string, entries: number): Promise<Position> {
+  const store = await openSqliteStore({ path, issuer: ISSUER })
+  await store.append(
+    [toldByWebhook('msg_last', { kind: 'session.created', occurred_at: Date.now() })],
+    Date.now(),
+  )
+  await store.close()
+  const db = new DatabaseSync(path)
+  db.prepare('UPDATE entries SET "index" = ?').run(entries - 1)
+  db.prepare('UPDATE trail SET next_index = ?').run(entries)
+  db.close()
+  const trail = openSqliteReader(path)
+  const { trailId, epoch, nextIndex } = await trail.head()
+  const [last] = await trail.at([nextIndex - 1])
+  trail.close()
+  if (!last) throw new Error('The last entry is not there.')
+  return { trailId, epoch, nextIndex, lastHash: hashOf(last), unanswered: null }
 }
 
 function isFilled(path: string, sessions: number): boolean {

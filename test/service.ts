@@ -22,6 +22,8 @@ export interface StartOptions {
   /** Where it runs; by default a new folder, which is removed in the end. */
   folder?: string
   env?: Record<string, string>
+  /** The program; by default the sources. */
+  main?: string
   /** The user and group it runs as; by default those of the tests. */
   user?: { uid: number; gid: number }
   /** A command that runs the service as its child, or in its own place, with its arguments. */
@@ -47,9 +49,9 @@ process.once('exit', () => {
 /** Runs a command of the CLI with nothing in its environment but `env`. */
 export function runCli(
   args: string[],
-  { folder = temporaryFolder(), env = {}, user, under = [] }: StartOptions = {},
+  { folder = temporaryFolder(), env = {}, main = MAIN, user, under = [] }: StartOptions = {},
 ): ChildProcess {
-  const [command = process.execPath, ...rest] = [...under, process.execPath, MAIN, ...args]
+  const [command = process.execPath, ...rest] = [...under, process.execPath, main, ...args]
   return spawn(command, rest, {
     ...user,
     cwd: folder,

@@ -8,7 +8,7 @@ import { toldByWebhook, type SessionId, type UserId } from '../../trail/entry.ts
 import { TrailError } from '../../trail/error.ts'
 import type { TrailStore } from '../../trail/store.ts'
 import { SessionRecord } from '../contract.ts'
-import { exportColumns } from '../export-text.ts'
+import { recordKeys } from '../session-json.ts'
 
 const KEY = 'k'.repeat(32)
 const asReader = { headers: { Authorization: `Bearer ${KEY}`, 'User-Agent': 'curl/8' } }
@@ -53,7 +53,8 @@ describe('GET /v1/exports/sessions', () => {
     const text = await (await get('?format=csv&state=ended')).text()
     assert.ok(text.endsWith('\r\n'))
     const [head, ...rows] = csvRows(text)
-    assert.deepEqual(head, exportColumns)
+    assert.deepEqual(head, Object.keys(SessionRecord.shape))
+    assert.deepEqual(head, [...recordKeys])
     const last = rows.pop()
     assert.match(
       last?.[0] ?? '',
@@ -61,7 +62,7 @@ describe('GET /v1/exports/sessions', () => {
         `^# complete: ${rows.length} records, first sess_.*, last sess_.*, start 0/\\d+, end 0/\\d+$`,
       ),
     )
-    assert.equal(last?.length, exportColumns.length)
+    assert.equal(last?.length, recordKeys.length)
     const told = lines.map((line) =>
       Object.values(JSON.parse(line) as Record<string, string | number | boolean | null>).map((value) =>
         value === null ? '' : String(value),
