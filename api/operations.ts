@@ -18,6 +18,18 @@ import type { LogoutRecord } from './logout-event.ts'
 import { details, problemBody } from './problem.ts'
 import { readRefusals } from './readers.ts'
 
+export interface CodeSample {
+  lang: 'Shell'
+  source: string
+}
+
+/** With a command that can be run as it stands: `x-codeSamples`, as documentation tools have it. */
+export type Operation = DescribeRouteOptions & { 'x-codeSamples': CodeSample[] }
+
+function inShell(source: string): Pick<Operation, 'x-codeSamples'> {
+  return { 'x-codeSamples': [{ lang: 'Shell', source }] }
+}
+
 type Responses = NonNullable<DescribeRouteOptions['responses']>
 type Described = Responses[string]
 
@@ -73,8 +85,11 @@ const anyRecord = logoutRecordHeader(
     'is sure; sending it again is safe. `anonymous`: nobody was proved, nothing is recorded.',
 )
 
-export const logoutOperation: DescribeRouteOptions = {
+export const logoutOperation: Operation = {
   operationId: 'logout',
+  ...inShell(
+    `curl -i -X DELETE "$LOGOUT_TRAIL_URL/v1/auth/session?intent=user" -H "Authorization: Bearer $SESSION_TOKEN"`,
+  ),
   summary: 'Log out',
   description:
     'Records that a person asked to log out. Clerk ends the session, in the browser: this call ends, stores and ' +
@@ -118,8 +133,14 @@ export const logoutOperation: DescribeRouteOptions = {
   },
 }
 
-export const clerkWebhookOperation: DescribeRouteOptions = {
+export const clerkWebhookOperation: Operation = {
   operationId: 'clerkWebhook',
+  ...inShell(`# What Svix does: CLERK_WEBHOOK_SIGNING_SECRET without whsec_ is the key, in base64.
+id="msg_$(date +%s)" at=$(date +%s)
+body='{"type":"session.removed","timestamp":'$at'000,"data":{"id":"sess_2abc","user_id":"user_2abc","status":"removed"}}'
+key=$(printf %s "\${CLERK_WEBHOOK_SIGNING_SECRET#whsec_}" | base64 -d | od -An -vtx1 | tr -d ' \\n')
+signature=$(printf %s "$id.$at.$body" | openssl dgst -sha256 -mac HMAC -macopt "hexkey:$key" -binary | base64)
+curl -i "$LOGOUT_TRAIL_URL/v1/webhooks/clerk" -H "svix-id: $id" -H "svix-timestamp: $at" -H "svix-signature: v1,$signature" -d "$body"`),
   summary: 'What Clerk says of sessions',
   description:
     'For Clerk’s webhooks, signed as Svix signs them. Stored are `session.created`, `session.pending`, `session.ended`, ' +
@@ -212,8 +233,10 @@ const filterParameters = [
   queryParameter('q', 'The whole id of a session, a user or an organisation.'),
 ]
 
-export const sessionListOperation: DescribeRouteOptions = {
+export const sessionListOperation: Operation = {
   operationId: 'sessions',
+  ...inShell(`# Who was signed out by force in November, 100 at a time; then the same with &cursor=<next_cursor>.
+curl -i "$LOGOUT_TRAIL_URL/v1/sessions?reason=revoked&from=2026-11-01&to=2026-12-01&limit=100" -H "Authorization: Bearer $READER_KEY"`),
   summary: 'Session records, found by filters',
   description:
     'All filters that are given must fit. A page ends with `next_cursor`: send it as `cursor`, with the same filters and order, for the ' +
@@ -243,8 +266,11 @@ export const sessionListOperation: DescribeRouteOptions = {
   },
 }
 
-export const sessionExportOperation: DescribeRouteOptions = {
+export const sessionExportOperation: Operation = {
   operationId: 'exportSessions',
+  ...inShell(
+    `curl -i "$LOGOUT_TRAIL_URL/v1/exports/sessions?format=csv&from=2026-10-01&to=2027-01-01" -H "Authorization: Bearer $READER_KEY"`,
+  ),
   summary: 'Session records as a file',
   description:
     'Every record that fits and was first heard of before the export began, the oldest first, however many there are. That it was asked ' +
@@ -298,8 +324,9 @@ export const sessionExportOperation: DescribeRouteOptions = {
   },
 }
 
-export const sessionOperation: DescribeRouteOptions = {
+export const sessionOperation: Operation = {
   operationId: 'session',
+  ...inShell(`curl -i "$LOGOUT_TRAIL_URL/v1/sessions/sess_2abc" -H "Authorization: Bearer $READER_KEY"`),
   summary: 'One session: how it ended, and who says so',
   tags: ['Reading'],
   security: forReaders,
@@ -388,8 +415,11 @@ const entryProblems: Responses = {
   },
 }
 
-export const entriesOperation: DescribeRouteOptions = {
+export const entriesOperation: Operation = {
   operationId: 'entries',
+  ...inShell(
+    `curl -i "$LOGOUT_TRAIL_URL/v1/entries?after=-1&limit=100" -H "Authorization: Bearer $READER_KEY"`,
+  ),
   summary: 'Every entry of the trail, a page at a time',
   description:
     'Lossless: in the order of their index, which has no gap, and as they were recorded. Ask again with `next_after` as ' +
@@ -415,8 +445,11 @@ export const entriesOperation: DescribeRouteOptions = {
   },
 }
 
-export const entryStreamOperation: DescribeRouteOptions = {
+export const entryStreamOperation: Operation = {
   operationId: 'entryStream',
+  ...inShell(
+    `curl -i -N "$LOGOUT_TRAIL_URL/v1/entries/stream?after=-1" -H "Authorization: Bearer $READER_KEY"`,
+  ),
   summary: 'Every entry of the trail, as it comes',
   description:
     'Server-Sent Events. First an event `position`, whose data is that of `Trail-Position` and whose id is where the ' +
@@ -467,16 +500,18 @@ export const entryStreamOperation: DescribeRouteOptions = {
   },
 }
 
-export const livezOperation: DescribeRouteOptions = {
+export const livezOperation: Operation = {
   operationId: 'livez',
+  ...inShell(`curl -i "$LOGOUT_TRAIL_URL/livez"`),
   summary: 'Is the process alive?',
   description: 'Looks at nothing else. Restart the service when this fails.',
   tags: ['Operations'],
   responses: { 200: json(Alive, 'It is.', { status: 'alive' }) },
 }
 
-export const readyzOperation: DescribeRouteOptions = {
+export const readyzOperation: Operation = {
   operationId: 'readyz',
+  ...inShell(`curl -i "$LOGOUT_TRAIL_URL/readyz"`),
   summary: 'Can logouts be verified and recorded now?',
   description:
     'Makes a write durable and looks whether there are keys to verify with. The answer is kept for a second. ' +
@@ -491,8 +526,9 @@ export const readyzOperation: DescribeRouteOptions = {
   },
 }
 
-export const metricsOperation: DescribeRouteOptions = {
+export const metricsOperation: Operation = {
   operationId: 'metrics',
+  ...inShell(`curl -i "$LOGOUT_TRAIL_URL/metrics" -H "Authorization: Bearer $READER_KEY"`),
   summary: 'Metrics for Prometheus',
   description: 'For a peer on loopback that is not a proxy, for readers, or for anyone with `METRICS=open`.',
   tags: ['Operations'],
@@ -511,8 +547,9 @@ export const metricsOperation: DescribeRouteOptions = {
   },
 }
 
-export const openApiOperation: DescribeRouteOptions = {
+export const openApiOperation: Operation = {
   operationId: 'openapi',
+  ...inShell(`curl -i "$LOGOUT_TRAIL_URL/openapi.json"`),
   summary: 'This document',
   tags: ['Operations'],
   responses: {
@@ -523,8 +560,9 @@ export const openApiOperation: DescribeRouteOptions = {
   },
 }
 
-export const docsOperation: DescribeRouteOptions = {
+export const docsOperation: Operation = {
   operationId: 'docs',
+  ...inShell(`curl -i "$LOGOUT_TRAIL_URL/docs"`),
   summary: 'This document, to read',
   tags: ['Operations'],
   responses: {

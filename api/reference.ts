@@ -2,8 +2,9 @@
 import { Marked } from 'marked'
 import type { OpenAPIV3_1 } from 'openapi-types'
 import type { Document } from './openapi.ts'
+import type { CodeSample } from './operations.ts'
 
-type Operation = OpenAPIV3_1.OperationObject
+type Operation = OpenAPIV3_1.OperationObject<{ 'x-codeSamples'?: CodeSample[] }>
 type Answer = OpenAPIV3_1.ResponseObject
 
 /** One section for each operation, in the order of the app's routes. */
@@ -13,8 +14,13 @@ export function markdownOf(document: Document): string {
       operationSection(`${method.toUpperCase()} ${path}`, operation as Operation, document),
     ),
   )
-  return [`# ${document.info.title} API`, document.info.description ?? '', ...sections].join('\n\n')
+  const intro = [`# ${document.info.title} API`, document.info.description ?? '', SHELL]
+  return [...intro, ...sections].join('\n\n')
 }
+
+const SHELL =
+  'The commands are for a shell in which `LOGOUT_TRAIL_URL` is where the service listens (`localhost:8787`), `READER_KEY` a secret of ' +
+  '`READER_API_KEYS`, and `SESSION_TOKEN` what `getToken()` of Clerk gives (in development mode `GET /dev/token`).'
 
 export function pageOf(document: Document): string {
   const body = new Marked({ async: false }).parse(markdownOf(document)) as string
@@ -36,6 +42,7 @@ function operationSection(call: string, operation: Operation, document: Document
   if (operation.security) parts.push(`Credentials: ${credentialsOf(operation.security, document)}.`)
   if (operation.parameters?.length)
     parts.push(parameterTable(operation.parameters as OpenAPIV3_1.ParameterObject[]))
+  for (const { source } of operation['x-codeSamples'] ?? []) parts.push(`\`\`\`sh\n${source}\n\`\`\``)
   for (const [status, answer] of Object.entries(operation.responses ?? {})) {
     parts.push(answerSection(status, answer as Answer))
   }
