@@ -2,6 +2,7 @@
 import { Hono, type Context } from 'hono'
 import type { HttpBindings } from '@hono/node-server'
 import { USER_AGENT_CHARACTERS } from '../trail/entry.ts'
+import type { TrailError } from '../trail/error.ts'
 import type { Trail } from '../trail/trail.ts'
 import type { Caller } from './caller.ts'
 import { clientAddress, clientNetwork, isLoopback, type AddressRules } from './client-address.ts'
@@ -48,9 +49,13 @@ export interface AppDeps {
   /** Null when ready, else a sentence that says what is missing. */
   notReady: () => Promise<string | null>
   readerOf: ReaderOf
+  /** What readers ask for cannot be read (an error), or can (null). */
+  onUnreadable: (error: TrailError | null) => void
   /** Null: no webhook is accepted. */
   readWebhook: ReadWebhook | null
   reading: Reads
+  /** Whether the records know all that the trail held when the service started. */
+  recordsAreWhole: () => boolean
   entryStreams: EntryStreams
   metrics: Metrics
   /** ms since 1970. */
@@ -85,12 +90,13 @@ export function createApp(deps: AppDeps): Hono {
   return app
 }
 
-function guardOf({ readerOf, metrics, settings }: AppDeps): ForReaders {
+function guardOf({ readerOf, onUnreadable, metrics, settings }: AppDeps): ForReaders {
   return readerGuard({
     readerOf,
     networkOf: (c) =>
       clientNetwork(peerOf(c), c.req.header('x-forwarded-for') ?? null, settings.addresses.trustedProxies),
     onRefused: metrics.readRefused,
+    onUnreadable,
   })
 }
 
@@ -106,7 +112,8 @@ function mountClerkWebhook(app: Hono, { readWebhook, trail, metrics }: AppDeps):
   )
 }
 
-function mountReading(app: Hono, { reading, trail, now, settings }: AppDeps, forReaders: ForReaders): void {
+function mountReading(app: Hono, deps: AppDeps, forReaders: ForReaders): void {
+  const { reading, recordsAreWhole, trail, now, settings } = deps
   const session = sessionWith({ reading, now })
   const sessionList = sessionListWith({ reading, now })
   const { networkOf, remember } = networkReader(settings.addresses)
@@ -114,6 +121,7 @@ function mountReading(app: Hono, { reading, trail, now, settings }: AppDeps, for
     reading,
     record: (report) => trail.append(report),
     networkOf,
+    recordsAreWhole,
     newRequestId,
     now,
   })

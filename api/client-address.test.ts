@@ -18,6 +18,19 @@ describe('the address of the client', () => {
     assert.equal(clientAddress('203.0.113.7', '198.51.100.1', rules('full')), '203.0.113.7')
   })
 
+  it('is known from a proxy that forwards the port too', () => {
+    for (const [forwarded, address] of [
+      ['198.51.100.1:4711', '198.51.100.1'],
+      ['[2001:db8::1]:4711', '2001:db8::1'],
+      ['[2001:db8::1]', '2001:db8::1'],
+      ['198.51.100.1:', null],
+      ['[198.51.100.1', null],
+      ['2001:db8::1]:4711', null],
+    ] as const) {
+      assert.equal(clientAddress('10.0.0.1', forwarded, rules('full', '10.0.0.0/8')), address, forwarded)
+    }
+  })
+
   it('is the rightmost forwarded address that is not a trusted proxy', () => {
     const forwarded = '1.1.1.1, 198.51.100.1, 10.0.0.2'
 

@@ -90,10 +90,13 @@ function isTrusted(address: Address, trusted: readonly AddressRange[]): boolean 
   return trusted.some(([range, bits]) => address.kind() === range.kind() && address.match(range, bits))
 }
 
-/** IPv4 written inside IPv6 (`::ffff:192.0.2.1`) is IPv4. */
+/** IPv4 written inside IPv6 (`::ffff:192.0.2.1`) is IPv4. Some proxies forward the port too. */
 function parse(text: string): Address | null {
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text)
-  return ipaddr.IPv6.isValid(text) ? ipaddr.process(text) : null
+  if (ipaddr.IPv6.isValid(text)) return ipaddr.process(text)
+  const [, v6, v4] = /^(?:\[([^[\]]+)\](?::\d{1,5})?|([\d.]+):\d{1,5})$/.exec(text) ?? []
+  const address = v6 ?? v4
+  return address === undefined ? null : parse(address)
 }
 
 /** The address with so many bytes of it; the others are 0. */

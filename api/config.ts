@@ -136,13 +136,13 @@ const schema = z.object({
   ALLOWED_ORIGINS: list(parseOrigin, 'an origin such as https://app.example.com'),
   TRUSTED_PROXIES: list(parseRange, 'an address or range such as 10.0.0.0/8'),
   IP_POLICY: oneOf(ipPolicies, 'truncate'),
-  READER_API_KEYS: list(
-    parseReaderKey,
-    'name:secret with a secret of at least 32 characters',
-    'secret',
-  ).refine((keys) => new Set(keys.map(({ name }) => name)).size === keys.length, {
-    error: 'Two keys have the same name; a name says who is reading, so give each its own.',
-  }),
+  READER_API_KEYS: list(parseReaderKey, 'name:secret with a secret of at least 32 characters', 'secret')
+    .refine((keys) => new Set(keys.map(({ name }) => name)).size === keys.length, {
+      error: 'Two keys have the same name; a name says who is reading, so give each its own.',
+    })
+    .refine((keys) => new Set(keys.map(({ secret }) => secret)).size === keys.length, {
+      error: 'Two keys have the same secret; the trail could not say who is reading, so give each its own.',
+    }),
   READER_USER_IDS: list(parseUserId, 'a user id of Clerk: user_ and what follows, as its dashboard shows it'),
   METRICS: oneOf(['guarded', 'open'], 'guarded'),
   LOG_LEVEL: oneOf(logLevels, 'info'),

@@ -57,8 +57,8 @@ describe('a stream of entries', () => {
 
     assert.equal(client.headers['content-type'], 'text/event-stream')
     assert.deepEqual(client.events, [
-      { id: '1', event: 'position', data: '0/1' },
-      { id: '2', event: 'entry', data: JSON.stringify((await service.all())[2]) },
+      { id: '0/1', event: 'position', data: '0/1' },
+      { id: '0/2', event: 'entry', data: JSON.stringify((await service.all())[2]) },
     ])
   })
 
@@ -66,10 +66,10 @@ describe('a stream of entries', () => {
     await using service = await open()
     using client = await service.follow()
     await client.until(() => client.events.length > 0)
-    assert.deepEqual(client.events, [{ id: '-1', event: 'position', data: '0/-1' }])
+    assert.deepEqual(client.events, [{ id: '0/-1', event: 'position', data: '0/-1' }])
     await service.append(1)
     await client.has(1)
-    assert.equal(client.lastId(), '0')
+    assert.equal(client.lastId(), '0/0')
   })
 
   it('begins after the index that is asked for; Last-Event-ID wins', async () => {
@@ -77,11 +77,13 @@ describe('a stream of entries', () => {
     await service.append(5)
     using fromFirst = await service.follow('?after=-1')
     using fromThird = await service.follow('?after=2')
-    using again = await service.follow('?after=-1', { 'Last-Event-ID': '3' })
-    await Promise.all([fromFirst.has(5), fromThird.has(2), again.has(1)])
+    using again = await service.follow('?after=-1', { 'Last-Event-ID': '0/3' })
+    using withIndex = await service.follow('', { 'Last-Event-ID': '3' })
+    await Promise.all([fromFirst.has(5), fromThird.has(2), again.has(1), withIndex.has(1)])
     assert.deepEqual(fromFirst.entries(), await service.all())
     assert.deepEqual(indexesOf(fromThird.entries()), [3, 4])
     assert.deepEqual(indexesOf(again.entries()), [4])
+    assert.deepEqual(indexesOf(withIndex.entries()), [4])
   })
 
   it('loses and repeats nothing, however often it breaks off and wherever', async () => {
@@ -228,7 +230,12 @@ describe('a stream of entries', () => {
     await using service = await open({ now: Date.now })
     const { entryStreams } = service.app
     let cuts = 0
-    const opened = await entryStreams.open({ after: null, until: Date.now() + 50, cut: () => cuts++ })
+    const opened = await entryStreams.open({
+      after: null,
+      epoch: null,
+      until: Date.now() + 50,
+      cut: () => cuts++,
+    })
     assert.ok(opened.outcome === 'open')
     const reader = opened.body.getReader()
     assert.match(new TextDecoder().decode((await reader.read()).value), /event: position/)
@@ -239,7 +246,7 @@ describe('a stream of entries', () => {
   it('cuts off who does not read when the right to read ends', async () => {
     await using service = await open({ now: Date.now })
     const { promise, resolve } = Promise.withResolvers<void>()
-    await service.app.entryStreams.open({ after: null, until: Date.now() - 1, cut: resolve })
+    await service.app.entryStreams.open({ after: null, epoch: null, until: Date.now() - 1, cut: resolve })
     await promise
     await until(() => service.app.entryStreams.size === 0)
   })

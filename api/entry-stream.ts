@@ -32,6 +32,8 @@ export interface EntryStreamsOptions {
 export interface Following {
   /** The last index that the client has; null: it wants what comes from now on. */
   after: number | null
+  /** Of the trail in which it had that index; null: it does not say. */
+  epoch: number | null
   /** When its right to read ends, ms since 1970; null: never. */
   until: number | null
   /** Ends its connection, whatever is still under way. */
@@ -115,11 +117,12 @@ export class EntryStreams {
     const end = head.nextIndex - 1
     const after = following.after ?? end
     if (this.#closed) return { outcome: 'stopping' }
-    if (after > end) return { outcome: 'ahead', position }
+    const isOfAnother = following.epoch !== null && following.epoch !== head.epoch
+    if (isOfAnother || after > end) return { outcome: 'ahead', position }
     if (this.#clients.size >= this.#streamLimit) return { outcome: 'full' }
     if (this.#clients.size === 0) this.#begin(end)
     const { events } = this.#add(following, after)
-    events.send(opening(after, position))
+    events.send(opening(`${head.epoch}/${after}`, position))
     // Nobody listened to what was committed since the head was read.
     this.wake()
     return { outcome: 'open', position, body: events.body }
@@ -258,6 +261,6 @@ async function withRest<T>(page: () => Promise<T>): Promise<T> {
 }
 
 /** The id is where the client stands, so that it loses nothing when it is cut off before the first entry. */
-function opening(after: number, position: string): Uint8Array {
-  return encoder.encode(`retry: ${RETRY_MS}\nid: ${after}\nevent: position\ndata: ${position}\n\n`)
+function opening(id: string, position: string): Uint8Array {
+  return encoder.encode(`retry: ${RETRY_MS}\nid: ${id}\nevent: position\ndata: ${position}\n\n`)
 }

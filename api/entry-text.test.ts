@@ -36,7 +36,7 @@ describe('events of entries', () => {
     assert.equal(starts.length, 7)
     for (const [at, start] of starts.entries()) {
       const event = Buffer.from(bytes.subarray(start, starts[at + 1])).toString()
-      assert.match(event, new RegExp(`^id: ${at + 2}\\nevent: entry\\ndata: \\{.*é “…”.*\\}\\n\\n$`))
+      assert.match(event, new RegExp(`^id: 3/${at + 2}\\nevent: entry\\ndata: \\{.*é “…”.*\\}\\n\\n$`))
     }
   })
 })

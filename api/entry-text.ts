@@ -30,7 +30,8 @@ export async function entryPage(reading: Entries, after: number, limit: number):
 
 export async function entryEvents(reading: Entries, after: number, limit: number): Promise<EntryEvents> {
   const entries = await reading.entries(after, limit)
-  const events = entries.map((entry) => encoder.encode(eventOf(entry)))
+  const { epoch } = await reading.head()
+  const events = entries.map((entry) => encoder.encode(eventOf(entry, epoch)))
   let end = 0
   const starts = events.map(({ byteLength }) => (end += byteLength) - byteLength)
   const bytes = new Uint8Array(end)
@@ -40,7 +41,7 @@ export async function entryEvents(reading: Entries, after: number, limit: number
 
 const encoder = new TextEncoder()
 
-/** JSON has no line break of its own. */
-function eventOf(entry: Entry): string {
-  return `id: ${entry.index}\nevent: entry\ndata: ${JSON.stringify(entry)}\n\n`
+/** The id is that of `Trail-Position`, so that a restored trail is noticed. JSON has no line break of its own. */
+function eventOf(entry: Entry, epoch: number): string {
+  return `id: ${epoch}/${entry.index}\nevent: entry\ndata: ${JSON.stringify(entry)}\n\n`
 }

@@ -5,7 +5,7 @@ import { viewsPathOf } from '../session-ends/views-schema.ts'
 import { messageOf, TrailError } from '../trail/error.ts'
 import { openSqliteStore } from '../trail/stores/sqlite.ts'
 import { Trail } from '../trail/trail.ts'
-import { createApp } from './app.ts'
+import { createApp, type AppDeps } from './app.ts'
 import { developmentClerk, type DevelopmentClerk } from './clerk/development.ts'
 import { clerkFrom, type Clerk } from './clerk/identify.ts'
 import { verifyWithNode } from './clerk/node-signature.ts'
@@ -109,6 +109,8 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     }),
     readWebhook: await webhookReaderOf(config),
     reading,
+    recordsAreWhole: views.knowTheStart,
+    onUnreadable: unreadableTo(logs),
     entryStreams,
     metrics: { ...metrics, ...webhooksObserved(metrics, logs) },
     now,
@@ -303,6 +305,15 @@ async function webhookReaderOf({ webhookSecrets, ipPolicy }: Config): Promise<Re
   if (webhookSecrets.length === 0) return null
   const { webhookReader } = await import('./clerk/webhook.ts')
   return webhookReader({ secrets: webhookSecrets, ipPolicy })
+}
+
+function unreadableTo({ logger }: Logs): AppDeps['onUnreadable'] {
+  const said = saidOnce({
+    failed: (err: unknown) =>
+      logger.error({ err }, 'readers cannot be answered; logouts are recorded all the same'),
+    worked: () => logger.info('readers are answered again'),
+  })
+  return (error) => (error ? said.failed(error) : said.worked())
 }
 
 const READINESS_KEPT_MS = 1000

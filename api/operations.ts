@@ -243,15 +243,18 @@ curl -i "$LOGOUT_TRAIL_URL/v1/sessions?reason=revoked&from=2026-11-01&to=2026-12
     'next page.\n\n' +
     '`order=newest`: in the order of the first entry about each session, the newest first. That order never changes, so a record that was ' +
     'there at the first page is on exactly one page, whatever is recorded meanwhile; at the end `next_cursor` is null.\n\n' +
-    '`order=changes`: in the order of the last entry about each session, for programs that follow along. Who goes on with `next_cursor`, ' +
-    'which is never null here, misses nothing that changes; `items` is empty when there is nothing new.',
+    '`order=changes`: in the order of the last entry about each session, for programs that follow along. `cursor=now` begins with what ' +
+    'changes from now on, no cursor with the first. `next_cursor` is never null here: go on with it until it is the one that you sent; ' +
+    'then there is nothing new, and the same cursor is good later. A page may be empty before that. Whoever goes on so misses no entry ' +
+    'about any session that fits. Two things no entry tells: that a session no longer fits a filter such as `state=open` (so follow without ' +
+    'it), and that 10 minutes have made a logout `unconfirmed`.',
   tags: ['Reading'],
   security: forReaders,
   parameters: [
     ...filterParameters,
     queryParameter('order', 'Default: `newest`.', { type: 'string', enum: ['newest', 'changes'] }),
     queryParameter('limit', 'From 1 to 200. Default: 50.', { type: 'integer' }),
-    queryParameter('cursor', '`next_cursor` of the page before.'),
+    queryParameter('cursor', '`next_cursor` of the page before; with `order=changes` also `now`.'),
   ],
   responses: {
     200: {
@@ -453,7 +456,7 @@ export const entryStreamOperation: Operation = {
   summary: 'Every entry of the trail, as it comes',
   description:
     'Server-Sent Events. First an event `position`, whose data is that of `Trail-Position` and whose id is where the ' +
-    'stream begins; then an event `entry` for each entry: its id is the index, its data the entry as JSON. Whoever ' +
+    'stream begins; then an event `entry` for each entry: its id is `<epoch>/<index>`, its data the entry as JSON. Whoever ' +
     'connects again with the last id as `Last-Event-ID`, as browsers do by themselves, misses nothing and gets nothing ' +
     'twice.\n\n' +
     'A comment comes every 15 s. Whoever is slow gets what it missed at its own pace; whoever takes nothing from one ' +
@@ -471,8 +474,8 @@ export const entryStreamOperation: Operation = {
       name: 'Last-Event-ID',
       in: 'header',
       required: false,
-      description: 'As `after`, and wins over it.',
-      schema: { type: 'integer', minimum: -1 },
+      description: 'The id of the last event; it wins over `after`.',
+      schema: { type: 'string' },
     },
   ],
   responses: {
@@ -482,8 +485,8 @@ export const entryStreamOperation: Operation = {
         'text/event-stream': {
           schema: { type: 'string' },
           example:
-            'retry: 2000\nid: 41\nevent: position\ndata: 0/41\n\n' +
-            `id: 42\nevent: entry\ndata: ${JSON.stringify(EXAMPLE_ENTRY)}\n\n: heartbeat\n\n`,
+            'retry: 2000\nid: 0/41\nevent: position\ndata: 0/41\n\n' +
+            `id: 0/42\nevent: entry\ndata: ${JSON.stringify(EXAMPLE_ENTRY)}\n\n: heartbeat\n\n`,
         },
       },
       headers: endOfTrail,

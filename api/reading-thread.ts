@@ -18,7 +18,7 @@ interface Waiting {
 const YOUNG_MB = 8
 
 /** Requests that wait for an answer hold their connection; more of them than this are refused. */
-const WAITING_LIMIT = 1000
+const WAITING_LIMIT = 200
 
 /** It is started when it is first asked, and again when it is asked after it died: what it was asked then rejects. */
 export function startReading(workerData: ReadingWorkerData): ReadingThread {

@@ -52,9 +52,16 @@ function operationSection(call: string, operation: Operation, document: Document
 function credentialsOf(security: OpenAPIV3_1.SecurityRequirementObject[], document: Document): string {
   const schemes = document.components?.securitySchemes ?? {}
   const names = security.flatMap((requirement) => Object.keys(requirement))
-  const words = names.map((name) => (schemes[name] as OpenAPIV3_1.HttpSecurityScheme).description ?? name)
+  const words = names.map((name) => credentialOf(name, schemes[name] as OpenAPIV3_1.SecuritySchemeObject))
   const optional = security.some((requirement) => Object.keys(requirement).length === 0)
-  return `${words.join(' or ')}, as \`Authorization: Bearer …\`${optional ? '; optional' : ''}`
+  return `${words.join(' or ')}${optional ? '; optional' : ''}`
+}
+
+function credentialOf(name: string, scheme: OpenAPIV3_1.SecuritySchemeObject): string {
+  const { description = name } = scheme
+  return scheme.type === 'apiKey'
+    ? `${description}, in the header \`${scheme.name}\``
+    : `${description}, as \`Authorization: Bearer …\``
 }
 
 function parameterTable(parameters: OpenAPIV3_1.ParameterObject[]): string {

@@ -13,7 +13,7 @@ function idOf<Id extends string>(accepts: string): Parameter<Id> {
 }
 
 /** RFC 3339 with its zone, or a day. */
-const TIME = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2}))?$/i
+const TIME = /^\d{4}-\d{2}-\d{2}(T([01]\d|2[0-3]):\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2}))?$/i
 
 const time: Parameter<number> = {
   parse: timeOf,

@@ -64,7 +64,7 @@ export function readingOf(views: ViewsReader, trail: TrailReader): Reading {
   return {
     session: async (id, now) => {
       const none: { found: FoundSession | null } = { found: null }
-      const { position, found } = await read(none, () => ({ found: views.session(id, now) }))
+      const { position, found } = await read(none, (db) => ({ found: views.session(id, now, db) }))
       if (!found) return { position, found }
       return { position, found: { record: found.record, entries: await trail.at(found.indexes) } }
     },

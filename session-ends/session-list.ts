@@ -53,8 +53,10 @@ export interface Changes {
   more: boolean
 }
 
-/** Rows that are looked at in one transaction, which takes a few milliseconds. */
+/** Rows that are looked at in one query. */
 const WINDOW = 5000
+/** How long one transaction looks for what fits. */
+const LOOK_MS = 50
 
 export function listSessions(db: DatabaseSync, { filter, order, beyond, limit, now }: ListRequest): Listed[] {
   const orgIsLarge = filter.org_id !== undefined && rowsFrom(db, manyOfOrg(filter.org_id)).length > 0
@@ -73,18 +75,29 @@ function fullPage(db: DatabaseSync, walk: Walk): Row[] | null {
 }
 
 export function changedSessions(db: DatabaseSync, { filter, after, limit, now }: ChangesRequest): Changes {
-  const rows = rowsFrom<{ id: number; last_index: number; fits: number }>(
-    db,
-    nextChanges({ filter, after, window: WINDOW }),
-  )
-  const found: number[] = []
+  const until = performance.now() + LOOK_MS
+  const ids: number[] = []
+  let next = after
+  let more = true
+  while (more && ids.length < limit && performance.now() < until) {
+    const looked = window(db, { filter, after: next, limit: limit - ids.length })
+    ids.push(...looked.ids)
+    ;({ next, more } = looked)
+  }
+  return { records: rowsAt(db, ids).map(recorder(db, now)), next, more }
+}
+
+function window(db: DatabaseSync, { filter, after, limit }: Omit<ChangesRequest, 'now'>) {
+  const query = nextChanges({ filter, after, window: WINDOW })
+  const rows = rowsFrom<{ id: number; last_index: number; fits: number }>(db, query)
+  const ids: number[] = []
   let next = after
   for (const row of rows) {
-    if (found.length === limit) return { records: rowsAt(db, found).map(recorder(db, now)), next, more: true }
+    if (ids.length === limit) return { ids, next, more: true }
     next = { index: row.last_index, id: row.id }
-    if (row.fits === 1) found.push(next.id)
+    if (row.fits === 1) ids.push(row.id)
   }
-  return { records: rowsAt(db, found).map(recorder(db, now)), next, more: rows.length === WINDOW }
+  return { ids, next, more: rows.length === WINDOW }
 }
 
 /** The place of the last record that there is; -1: there is none. */

@@ -164,11 +164,13 @@ function union(walk: Walk, leads: readonly Condition[], rest: Condition): RawBui
   return sql`SELECT id FROM (${sql.join(parts, sql` UNION `)}) AS parts ORDER BY id ${ordered} LIMIT ${walk.limit}`
 }
 
-/** The days that there are, and of each day the first few of each outcome. */
+/**
+ * The days that there are, and of each day the first few of each outcome. A page of n is in the n of these lists that begin nearest:
+ * each of the others has n ids before its first.
+ */
 function byDay(walk: Walk, wanted: readonly number[], rest: Condition): RawBuilder<unknown> {
   const { from = 0, to = Number.MAX_SAFE_INTEGER } = walk.filter
   const [first, last] = [dayOf(from), dayOf(to - 1)]
-  const lead: Condition = sql`day = days.day AND outcome = wanted.outcome`
   const { ordered } = places[walk.order]
   return sql`
     WITH RECURSIVE days (day) AS (
@@ -176,10 +178,20 @@ function byDay(walk: Walk, wanted: readonly number[], rest: Condition): RawBuild
       UNION ALL
       SELECT (SELECT min(day) FROM sessions WHERE day > days.day AND day <= ${last}) FROM days WHERE day IS NOT NULL
     ),
-    wanted (outcome) AS (VALUES ${sql.join(wanted.map((outcome) => sql`(${outcome})`))})
-    SELECT found.id FROM days CROSS JOIN wanted CROSS JOIN sessions AS found
-    WHERE found.id IN (${led(walk, lead, rest)})
+    wanted (outcome) AS (VALUES ${sql.join(wanted.map((outcome) => sql`(${outcome})`))}),
+    heads (day, outcome, head) AS (
+      SELECT days.day, wanted.outcome, (${led({ ...walk, limit: 1 }, inList(sql`days`, sql`wanted`), rest)}) FROM days CROSS JOIN wanted
+    ),
+    nearest (day, outcome) AS (
+      SELECT day, outcome FROM heads WHERE head IS NOT NULL ORDER BY head ${ordered} LIMIT ${walk.limit}
+    )
+    SELECT found.id FROM nearest CROSS JOIN sessions AS found
+    WHERE found.id IN (${led(walk, inList(sql`nearest`, sql`nearest`), rest)})
     ORDER BY found.id ${ordered} LIMIT ${walk.limit}`
+}
+
+function inList(days: RawBuilder<unknown>, outcomes: RawBuilder<unknown>): Condition {
+  return sql`sessions.day = ${days}.day AND sessions.outcome = ${outcomes}.outcome`
 }
 
 export interface ChangesWalk {

@@ -62,15 +62,14 @@ export class ViewsReader {
     return db && positionOf(db)
   }
 
-  session(id: string, now: number): FoundSession | null {
-    const db = this.db()
-    const row = db?.prepare('SELECT * FROM sessions WHERE session_id = ?').get(id)
-    if (!db || !row) return null
+  session(id: string, now: number, db = this.db()): FoundSession | null {
+    if (!db) return null
+    const row = prepared(db, 'SELECT * FROM sessions WHERE session_id = ?').get(id)
+    if (!row) return null
     const facts = row as unknown as SessionFacts & { id: number }
     const ends = userEndsOf(db, facts.user_id)
-    const own = db
-      .prepare('SELECT "index" FROM session_entries WHERE session = ? ORDER BY "index" LIMIT ?')
-      .all(facts.id, ENTRIES_LIMIT)
+    const entries = 'SELECT "index" FROM session_entries WHERE session = ? ORDER BY "index" LIMIT ?'
+    const own = prepared(db, entries).all(facts.id, ENTRIES_LIMIT)
     const indexes = [...own.map((entry) => Number(entry['index'])), ...ends.map(({ index }) => index)]
     return {
       record: recordOf(facts, ends, now),

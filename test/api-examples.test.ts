@@ -100,6 +100,6 @@ describe('docs/API.md', () => {
     assert.match(list ?? '', /\r\n\r\n\{"items":\[.*\],"next_cursor":null\}$/)
     assert.match(csv ?? '', /\r\n\r\nsession_id,user_id,[\s\S]*"?# complete: \d+ records/)
     assert.match(one ?? '', /"session_id":"sess_2abc".*"entries":\[\{"index":0/)
-    assert.match(stream ?? '', /event: position\ndata: 0\/\d+\n\nid: 0\nevent: entry\n/)
+    assert.match(stream ?? '', /event: position\ndata: 0\/\d+\n\nid: 0\/0\nevent: entry\n/)
   })
 })

@@ -32,6 +32,8 @@ export interface TestApp extends AsyncDisposable {
   /** What was logged, a line each. */
   lines: string[]
   errors: Error[]
+  /** What became of each read that was let in: a code of `TrailError`, or `fine`. */
+  unreadable: string[]
   /** The files of the trail. */
   folder: string
   /** DELETE /v1/auth/session with this token in `Authorization`, and these headers. */
@@ -47,6 +49,7 @@ export interface TestAppOptions {
   wrapStore?: (store: TrailStore) => TrailStore
   /** Puts something between the routes and what they read. */
   wrapReads?: (reads: Reads) => Reads
+  recordsAreWhole?: () => boolean
   confirmWithinMs?: number
   readerKeys?: ReaderKey[]
   readerUserIds?: string[]
@@ -86,6 +89,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const reading = options.wrapReads?.(direct) ?? direct
   const lines: string[] = []
   const errors: Error[] = []
+  const unreadable: string[] = []
   const { heartbeatMs, streamLimit } = options
   const entryStreams = new EntryStreams({
     source: options.wrapEntries?.(reading) ?? reading,
@@ -119,6 +123,8 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     reading: followedBy(reading, async () => {
       while ((await followOnce(views, reader)) > 0) continue
     }),
+    recordsAreWhole: options.recordsAreWhole ?? (() => true),
+    onUnreadable: (error) => unreadable.push(error?.code ?? 'fine'),
     entryStreams,
     metrics: openMetrics({
       pendingReports: () => trail.pending,
@@ -140,6 +146,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
     entryStreams,
     lines,
     errors,
+    unreadable,
     folder,
     logout: async (token, headers = {}, query = '') =>
       app.request(`/v1/auth/session${query}`, {

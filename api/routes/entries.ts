@@ -1,12 +1,23 @@
 /** GET /v1/entries and /v1/entries/stream: every entry of the trail, in its order, a page at a time or as it comes. */
 import type { Following, Opened } from '../entry-stream.ts'
 import { details, problem } from '../problem.ts'
-import { isRefused, queryOf, refuse, valueOf, wholeNumber, type Refused } from '../query.ts'
+import { isRefused, queryOf, refuse, valueOf, wholeNumber, type Parameter, type Refused } from '../query.ts'
 import { answered, positionText } from '../read-answer.ts'
 import type { Reads } from '../reads.ts'
 
 /** `after` of an index; -1 is before the first. */
 const index = wholeNumber({ least: -1, most: Number.MAX_SAFE_INTEGER })
+/** `<epoch>/<index>`, as the stream gives it, or an index alone. */
+const eventId: Parameter<Pick<Following, 'after' | 'epoch'>> = {
+  parse: (text) => {
+    const [, epochText, indexText = ''] = /^(?:(\d{1,9})\/)?(-?\d+)$/.exec(text) ?? []
+    const after = index.parse(indexText)
+    return after === undefined
+      ? undefined
+      : { after, epoch: epochText === undefined ? null : Number(epochText) }
+  },
+  accepts: `the id of an event (<epoch>/<index>), or ${index.accepts}`,
+}
 const limit = wholeNumber({ least: 1, most: 200 })
 
 const DEFAULT_LIMIT = 50
@@ -31,7 +42,7 @@ export function entryStreamWith(open: OpenStream) {
   ): Promise<Response> {
     const start = startOf(request)
     if (isRefused(start)) return refuse(start)
-    const opened = await open({ after: start.value, ...connection })
+    const opened = await open({ ...start.value, ...connection })
     switch (opened.outcome) {
       case 'open':
         return eventsOf(request, opened)
@@ -46,12 +57,12 @@ export function entryStreamWith(open: OpenStream) {
 }
 
 /** `Last-Event-ID` wins: a browser sends it when it connects again to an address that still has its `after`. */
-function startOf(request: Request): { value: number | null } | Refused {
+function startOf(request: Request): { value: Pick<Following, 'after' | 'epoch'> } | Refused {
   const query = queryOf(request.url, { after: index })
   if (isRefused(query)) return query
   const lastEventId = request.headers.get('last-event-id')
-  if (lastEventId !== null) return valueOf('Last-Event-ID', lastEventId, index)
-  return { value: query.after ?? null }
+  if (lastEventId !== null) return valueOf('Last-Event-ID', lastEventId, eventId)
+  return { value: { after: query.after ?? null, epoch: null } }
 }
 
 async function eventsOf(

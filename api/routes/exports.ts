@@ -20,6 +20,8 @@ export interface ExportDeps {
   reading: Pick<Reads, 'lastPlace' | 'exportPart'>
   record: (report: Report) => Promise<AppendOutcome>
   networkOf: (request: Request) => Network
+  /** False while the records are made from a trail that is older than they are: an export would not be whole. */
+  recordsAreWhole: () => boolean
   /** 32 hexadecimal digits, never the same. */
   newRequestId: () => string
   /** ms since 1970. */
@@ -31,10 +33,12 @@ interface Asked {
   filter: SessionFilter
 }
 
-export function sessionExportWith({ reading, record, networkOf, newRequestId, now }: ExportDeps) {
+export function sessionExportWith(deps: ExportDeps) {
+  const { reading, record, networkOf, recordsAreWhole, newRequestId, now } = deps
   return async function sessionExport(request: Request, reader: Reader): Promise<Response> {
     const asked = parse(request.url)
     if (isRefused(asked)) return refuse(asked)
+    if (!recordsAreWhole()) return problem('not-ready', NOT_WHOLE, { 'Retry-After': '10' })
     const at = now()
     const { position, place } = await reading.lastPlace()
     const headers = {
@@ -52,6 +56,9 @@ export function sessionExportWith({ reading, record, networkOf, newRequestId, no
     return new Response(streamOf(pieces), { headers })
   }
 }
+
+const NOT_WHOLE =
+  'The session records are still being made from the trail, so a file would not be whole; ask again once they are.'
 
 const NOT_RECORDED =
   'The trail could not confirm that you export, so nothing is handed out; ask again, and see /readyz.'

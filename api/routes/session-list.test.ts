@@ -3,6 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import { history } from '../../examples/demo/history.ts'
 import { openTestApp, type TestApp } from '../../test/app.ts'
 import { TOKEN_TIME } from '../../test/clerk-instance.ts'
+import { TrailError } from '../../trail/error.ts'
 import { SessionPage } from '../contract.ts'
 
 const KEY = 'k'.repeat(32)
@@ -127,14 +128,14 @@ describe('GET /v1/sessions', () => {
     }
   })
 
-  it('is followed in the order of changes: the cursor is never null, and nothing new is an empty page', async () => {
+  it('is followed in the order of changes: the cursor is never null, and is the one that was sent when there is nothing new', async () => {
     const known = new Map<string, string>()
     let cursor = ''
     for (;;) {
       const page = await pageOf(`?order=changes&limit=20${cursor}`)
       assert.ok(page.next_cursor)
+      if (cursor === `&cursor=${page.next_cursor}`) break
       cursor = `&cursor=${page.next_cursor}`
-      if (page.items.length === 0) break
       for (const item of page.items) known.set(item.session_id, item.state)
     }
     assert.equal(known.size, new Set(reports.map(({ session_id }) => session_id)).size)
@@ -148,6 +149,48 @@ describe('GET /v1/sessions', () => {
       items.map(({ session_id, state }) => [session_id, state]),
       [[open, 'requested']],
     )
+  })
+
+  it('begins with what changes from now on, when that is asked for', async () => {
+    const begin = await pageOf('?order=changes&cursor=now')
+    assert.deepEqual(begin.items, [])
+    await app.logout(app.clerk.token({ sid: 'sess_now' }))
+    const { items } = await pageOf(`?order=changes&cursor=${begin.next_cursor}`)
+    assert.deepEqual(
+      items.map(({ session_id }) => session_id),
+      ['sess_now'],
+    )
+    assert.equal((await refusalOf('?cursor=now')).code, 'invalid-cursor')
+  })
+
+  it('fills a page of changes with what fits, however far apart it lies', async () => {
+    const [{ user_id } = {}] = (await pageOf('?limit=1&state=ended')).items
+    const all = (await pageOf(`?user_id=${user_id}&limit=200`)).items
+    const changes = (await pageOf(`?order=changes&user_id=${user_id}&limit=${all.length}`)).items
+    assert.ok(all.length > 1)
+    assert.deepEqual(
+      new Set(changes.map(({ session_id }) => session_id)),
+      new Set(all.map(({ session_id }) => session_id)),
+    )
+  })
+
+  it('answers 503 while nothing can be read, says that once, and is answered again', async () => {
+    let error: Error | null = new TrailError('trail-unavailable', 'The reading thread ended.')
+    await using broken = await openTestApp({
+      readerKeys: [{ name: 'support', secret: KEY }],
+      wrapReads: (reads) => ({
+        ...reads,
+        list: (request) => (error ? Promise.reject(error) : reads.list(request)),
+      }),
+    })
+    const answer = await broken.app.request('/v1/sessions', asReader)
+    assert.equal(answer.status, 503)
+    assert.equal(answer.headers.get('retry-after'), '1')
+    assert.equal(((await answer.json()) as { code: string }).code, 'not-ready')
+    error = null
+    assert.equal((await broken.app.request('/v1/sessions', asReader)).status, 200)
+    assert.deepEqual(broken.unreadable, ['trail-unavailable', 'fine'])
+    assert.deepEqual(broken.errors, [])
   })
 
   it('answers before there is any entry', async () => {

@@ -8,7 +8,7 @@ import type { Reads } from '../reads.ts'
 import { contradictionIn, filterParameters } from '../session-filter.ts'
 
 export interface SessionListDeps {
-  reading: Pick<Reads, 'list' | 'changes'>
+  reading: Pick<Reads, 'list' | 'changes' | 'lastPlace'>
   /** ms since 1970. */
   now: () => number
 }
@@ -17,10 +17,15 @@ interface Asked {
   filter: SessionFilter
   order: CursorOrder
   limit: number
-  cursor: Cursor | null
+  cursor: Cursor | typeof NOW | null
 }
 
 const LIMIT = 50
+/** Of a list of changes that fits little, a page may have nothing: after this long it is answered, to be gone on with. */
+const LOOK_MS = 1000
+
+/** In the place of a cursor: what changes from now on. */
+const NOW = 'now'
 const parameters = {
   ...filterParameters,
   order: wordOf<CursorOrder>(['newest', 'changes']),
@@ -36,7 +41,7 @@ export function sessionListWith({ reading, now }: SessionListDeps) {
   }
 
   async function newest({ filter, limit, cursor }: Asked): Promise<Response> {
-    const [beyond = null] = cursor?.at ?? []
+    const [beyond = null] = cursor === NOW ? [] : (cursor?.at ?? [])
     const { position, json, next } = await reading.list({
       filter,
       order: 'newest',
@@ -51,10 +56,10 @@ export function sessionListWith({ reading, now }: SessionListDeps) {
 
   /** The cursor is never null: what changes from now on comes behind it. */
   async function changes({ filter, limit, cursor }: Asked, signal: AbortSignal): Promise<Response> {
-    const [index = -1, id = -1] = cursor?.at ?? []
+    const until = performance.now() + LOOK_MS
+    const [index = -1, id = -1] = cursor === NOW ? await end() : (cursor?.at ?? [])
     let found = await reading.changes({ filter, after: { index, id }, limit, now: now() })
-    // Rows that do not fit are passed over, so that nothing found means that there is nothing.
-    while (found.records === 0 && found.more && !signal.aborted) {
+    while (found.records === 0 && found.more && performance.now() < until && !signal.aborted) {
       found = await reading.changes({ filter, after: found.next, limit, now: now() })
     }
     const { position, json, next } = found
@@ -62,14 +67,20 @@ export function sessionListWith({ reading, now }: SessionListDeps) {
     const at = { order: 'changes', epoch: position.epoch, at: [next.index, next.id] } as const
     return answered(position, pageOf(json, writeCursor(at, filter)))
   }
+
+  /** Behind everything that has changed so far. */
+  async function end(): Promise<number[]> {
+    const { position } = await reading.lastPlace()
+    return [position.index, Number.MAX_SAFE_INTEGER]
+  }
 }
 
 function pageOf(items: string, nextCursor: string | null): string {
   return `{"items":${items},"next_cursor":${JSON.stringify(nextCursor)}}`
 }
 
-function isOfAnother({ epoch }: ReadPosition, cursor: Cursor | null): boolean {
-  return cursor !== null && cursor.epoch !== epoch
+function isOfAnother({ epoch }: ReadPosition, cursor: Asked['cursor']): boolean {
+  return cursor !== null && cursor !== NOW && cursor.epoch !== epoch
 }
 
 const anotherTrail: Refused = {
@@ -84,6 +95,7 @@ function parse(url: string): Asked | Refused {
   const contradiction = contradictionIn(filter)
   if (contradiction) return contradiction
   if (text === undefined) return { filter, order, limit, cursor: null }
+  if (text === NOW && order === 'changes') return { filter, order, limit, cursor: NOW }
   const cursor = readCursor(text, order, filter)
   return cursor ? { filter, order, limit, cursor } : notOfThisList
 }
