@@ -3,18 +3,22 @@ import { Hono, type Context } from 'hono'
 import type { HttpBindings } from '@hono/node-server'
 import { USER_AGENT_CHARACTERS } from '../trail/entry.ts'
 import type { Trail } from '../trail/trail.ts'
+import type { Sources } from './analytics-json.ts'
 import type { Caller } from './caller.ts'
 import { clientAddress, clientNetwork, isLoopback, type AddressRules } from './client-address.ts'
 import {
   clerkWebhookOperation,
   docsOperation,
+  durationsOperation,
   entriesOperation,
   entryStreamOperation,
   livezOperation,
   logoutOperation,
   metricsOperation,
   openApiOperation,
+  overviewOperation,
   readyzOperation,
+  sessionEndsOperation,
   sessionExportOperation,
   sessionListOperation,
   sessionOperation,
@@ -31,6 +35,7 @@ import type { ReaderOf } from './readers.ts'
 import type { Reads } from './reads.ts'
 import { recordIn, type Network } from './record-logout.ts'
 import { pageOf } from './reference.ts'
+import { durationsWith, overviewWith, sessionEndsWith } from './routes/analytics.ts'
 import { logoutWith } from './routes/auth.ts'
 import { entriesWith, entryStreamWith } from './routes/entries.ts'
 import { sessionExportWith } from './routes/exports.ts'
@@ -53,6 +58,8 @@ export interface AppDeps {
   reading: Reads
   entryStreams: EntryStreams
   metrics: Metrics
+  /** How the sources of the records are set and faring. */
+  sources: () => Sources
   /** ms since 1970. */
   now: () => number
   settings: AppSettings
@@ -80,6 +87,7 @@ export function createApp(deps: AppDeps): Hono {
   mountClerkWebhook(app, deps)
   const forReaders = guardOf(deps)
   mountReading(app, deps, forReaders)
+  mountAnalytics(app, deps, forReaders)
   mountEntries(app, deps, forReaders)
   mountOperations(app, deps, forReaders)
   return app
@@ -131,6 +139,23 @@ function mountReading(app: Hono, { reading, trail, now, settings }: AppDeps, for
   app.get(
     '/v1/sessions/:session_id',
     forReaders(sessionOperation, (c) => session(c.req.param('session_id') ?? '')),
+  )
+}
+
+function mountAnalytics(app: Hono, { reading, sources, now }: AppDeps, forReaders: ForReaders): void {
+  const deps = { reading, sources, now }
+  const [sessionEnds, durations, overview] = [sessionEndsWith(deps), durationsWith(deps), overviewWith(deps)]
+  app.get(
+    '/v1/analytics/session-ends',
+    forReaders(sessionEndsOperation, (c) => sessionEnds(c.req.raw)),
+  )
+  app.get(
+    '/v1/analytics/durations',
+    forReaders(durationsOperation, (c) => durations(c.req.raw)),
+  )
+  app.get(
+    '/v1/analytics/overview',
+    forReaders(overviewOperation, (c) => overview(c.req.raw)),
   )
 }
 
