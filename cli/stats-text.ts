@@ -63,7 +63,7 @@ function overTime({ buckets, bucket, tz, series }: Stats['session_ends']): strin
 function bySeries({ series, by, total }: Stats['session_ends']): string[] {
   return barLines(
     series.map((one) => ({
-      label: by.map((dimension) => String(one[dimension] ?? '–')).join(', '),
+      label: by.map((dimension) => one[dimension] ?? '–').join(', '),
       count: one.total,
       note: share(one.total, total),
     })),
@@ -76,9 +76,12 @@ interface Line {
   note?: string
 }
 
+function width(texts: readonly string[]): number {
+  return Math.max(0, ...texts.map((text) => text.length))
+}
+
 /** The longest bar is as long as there is room. */
 function barLines(lines: readonly Line[]): string[] {
-  const width = (texts: string[]) => Math.max(0, ...texts.map((text) => text.length))
   const labels = width(lines.map(({ label }) => label))
   const counts = width(lines.map(({ count }) => number(count)))
   const notes = width(lines.map(({ note = '' }) => note))

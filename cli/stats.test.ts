@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { dirname } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { history } from '../examples/demo/history.ts'
-import { Durations, Overview, SessionEndsOverTime } from '../api/contract.ts'
+import { Durations, SessionEndsOverTime, type Overview } from '../api/contract.ts'
 import { finished, runCli } from '../test/service.ts'
 import { trailOf, type TestTrail } from '../test/views.ts'
 

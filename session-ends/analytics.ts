@@ -36,7 +36,8 @@ export interface EndsRequest extends Span {
 export function endsOverTime(db: DatabaseSync, { from, to, org_id, starts, by }: EndsRequest): Series[] {
   const bounds = [...starts.map((start) => Math.max(start, from)), to].map((at) => at / QUARTER_MS)
   const found = new Map<string, Series>()
-  for (const sum of sumsOf(db, { measure: measures.ends, org_id, bounds })) {
+  const parts = by.includes('device') ? 'apart' : 'together'
+  for (const sum of sumsOf(db, { measure: measures.ends, org_id, bounds, parts })) {
     const is = by.map((dimension) => valueOf(sum, dimension))
     const series = found.get(is.join()) ?? { is, counts: starts.map(() => 0), total: 0 }
     series.counts[sum.bucket] = (series.counts[sum.bucket] ?? 0) + sum.sessions

@@ -43,6 +43,7 @@ function clockOf(tz: string): Clock {
 
 /** @throws {RangeError} when there is no such zone. */
 function newClock(tz: string): Clock {
+  if (tz === 'UTC') return (ms) => ms
   const two = '2-digit'
   const format = new Intl.DateTimeFormat('en-GB', {
     timeZone: tz,
