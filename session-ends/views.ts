@@ -6,6 +6,7 @@ import { factsOf, isAboutASession, join, type SessionEntry, type SessionFacts } 
 import { outcomeOf } from './outcome.ts'
 import { recordOf, type UserEnd } from './record.ts'
 import { countsOf, Rollups } from './rollups.ts'
+import { prepared } from './statements.ts'
 import { dayOf, hashOf, positionOf, type Position, type Unanswered } from './views-schema.ts'
 
 /** The facts, in the order of the table. */
@@ -40,12 +41,14 @@ const DERIVED = ['first_index', 'last_index', 'outcome', 'at', 'day', 'over_by',
 
 const COLUMNS = [...FACTS, ...DERIVED]
 
-type SessionRow = SessionFacts & { first_index: number }
+type Columns = Record<(typeof COLUMNS)[number], SQLInputValue>
+
+type SessionRow = SessionFacts & Columns & { id: number; first_index: number }
 
 export class Views {
   readonly #db: DatabaseSync
   readonly #find
-  readonly #put
+  readonly #insert
   readonly #addEntry
   readonly #addUserEnd
   readonly #userEnds
@@ -60,10 +63,8 @@ export class Views {
     this.#db = db
     this.#position = positionOf(db)
     this.#find = db.prepare('SELECT * FROM sessions WHERE session_id = ?')
-    this.#put = db.prepare(
-      `INSERT INTO sessions (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})
-       ON CONFLICT (session_id) DO UPDATE SET ${COLUMNS.map((name) => `${name} = excluded.${name}`).join(', ')}
-       RETURNING id`,
+    this.#insert = db.prepare(
+      `INSERT INTO sessions (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`,
     )
     this.#addEntry = db.prepare('INSERT OR IGNORE INTO session_entries VALUES (?, ?)')
     this.#addUserEnd = db.prepare('INSERT OR IGNORE INTO user_ends VALUES (?, ?, ?, ?)')
@@ -167,13 +168,23 @@ export class Views {
       over_by: overBy(facts),
       due_at: dueAt(facts, outcome),
     }
-    const row = this.#put.get(
-      ...FACTS.map((name): SQLInputValue => facts[name]),
-      ...DERIVED.map((name) => derived[name]),
-    )
     this.#count(before, facts)
     this.#rollups.count(facts.org_id, countsOf(facts, record), 1)
-    return Number(row?.['id'])
+    return this.#put({ ...facts, ...derived }, before)
+  }
+
+  /** Gives the place of the row. Every column that is set costs the index of it, so only those are that changed. */
+  #put(row: Columns, before: SessionRow | undefined): number {
+    if (!before) return Number(this.#insert.run(...COLUMNS.map((name) => row[name])).lastInsertRowid)
+    const changed = COLUMNS.filter((name) => row[name] !== before[name])
+    if (changed.length > 0) {
+      const set = changed.map((name) => `${name} = ?`).join(', ')
+      prepared(this.#db, `UPDATE sessions SET ${set} WHERE id = ?`).run(
+        ...changed.map((name) => row[name]),
+        before.id,
+      )
+    }
+    return before.id
   }
 
   /** Which webhooks Clerk sends for a session that was asked to end: documented nowhere, so it is counted. */
