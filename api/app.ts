@@ -4,18 +4,22 @@ import type { HttpBindings } from '@hono/node-server'
 import { USER_AGENT_CHARACTERS } from '../trail/entry.ts'
 import type { TrailError } from '../trail/error.ts'
 import type { Trail } from '../trail/trail.ts'
+import type { Sources } from './analytics-json.ts'
 import type { Caller } from './caller.ts'
 import { clientAddress, clientNetwork, isLoopback, type AddressRules } from './client-address.ts'
 import {
   clerkWebhookOperation,
   docsOperation,
+  durationsOperation,
   entriesOperation,
   entryStreamOperation,
   livezOperation,
   logoutOperation,
   metricsOperation,
   openApiOperation,
+  overviewOperation,
   readyzOperation,
+  sessionEndsOperation,
   sessionExportOperation,
   sessionListOperation,
   sessionOperation,
@@ -32,6 +36,7 @@ import type { ReaderOf } from './readers.ts'
 import type { Reads } from './reads.ts'
 import { recordIn, type Network } from './record-logout.ts'
 import { pageOf } from './reference.ts'
+import { durationsWith, overviewWith, sessionEndsWith } from './routes/analytics.ts'
 import { logoutWith } from './routes/auth.ts'
 import { entriesWith, entryStreamWith } from './routes/entries.ts'
 import { sessionExportWith } from './routes/exports.ts'
@@ -58,6 +63,8 @@ export interface AppDeps {
   recordsAreWhole: () => boolean
   entryStreams: EntryStreams
   metrics: Metrics
+  /** How the sources of the records are set and faring. */
+  sources: () => Sources
   /** ms since 1970. */
   now: () => number
   settings: AppSettings
@@ -85,6 +92,7 @@ export function createApp(deps: AppDeps): Hono {
   mountClerkWebhook(app, deps)
   const forReaders = guardOf(deps)
   mountReading(app, deps, forReaders)
+  mountAnalytics(app, deps, forReaders)
   mountEntries(app, deps, forReaders)
   mountOperations(app, deps, forReaders)
   return app
@@ -139,6 +147,23 @@ function mountReading(app: Hono, deps: AppDeps, forReaders: ForReaders): void {
   app.get(
     '/v1/sessions/:session_id',
     forReaders(sessionOperation, (c) => session(c.req.param('session_id') ?? '')),
+  )
+}
+
+function mountAnalytics(app: Hono, { reading, sources, now }: AppDeps, forReaders: ForReaders): void {
+  const deps = { reading, sources, now }
+  const [sessionEnds, durations, overview] = [sessionEndsWith(deps), durationsWith(deps), overviewWith(deps)]
+  app.get(
+    '/v1/analytics/session-ends',
+    forReaders(sessionEndsOperation, (c) => sessionEnds(c.req.raw)),
+  )
+  app.get(
+    '/v1/analytics/durations',
+    forReaders(durationsOperation, (c) => durations(c.req.raw)),
+  )
+  app.get(
+    '/v1/analytics/overview',
+    forReaders(overviewOperation, (c) => overview(c.req.raw)),
   )
 }
 

@@ -3,6 +3,9 @@
  * OpenAPI says of each operation stands in `operations.ts`.
  */
 import { z } from 'zod'
+import { bucketSizes } from '../session-ends/calendar.ts'
+import { devices } from '../session-ends/device.ts'
+import { dimensions } from '../session-ends/outcome.ts'
 import { confidences, initiators, reasons, states } from '../session-ends/record.ts'
 import { intents, kinds, sources, type columns, type Entry as TrailEntry } from '../trail/entry.ts'
 import { problemStatus, type ProblemCode } from './problem.ts'
@@ -128,3 +131,102 @@ export const SessionPage = z
   })
   .meta({ ref: 'SessionPage' })
 export type SessionPage = z.infer<typeof SessionPage>
+
+const count = z.int().nonnegative()
+const instant = z.iso.datetime({ precision: 3 })
+const span = {
+  from: instant.meta({ description: 'What is counted begins here, on a quarter of an hour UTC.' }),
+  to: instant.meta({ description: 'And ends before this.' }),
+  tz: z.string().meta({ description: 'As it was asked for.' }),
+}
+const percentile = z
+  .int()
+  .nonnegative()
+  .nullable()
+  .meta({ description: 'Within 2 % of the exact one; null when there is none.' })
+
+export const SessionEndsOverTime = z
+  .object({
+    ...span,
+    bucket: z.enum(bucketSizes),
+    by: z.array(z.enum(dimensions)),
+    buckets: z.array(instant).meta({
+      description:
+        'When each begins. The first may begin before `from` and the last end after `to`: counted is what lies in between.',
+    }),
+    series: z
+      .array(
+        z.object({
+          reason: z.enum(reasons).nullable().optional(),
+          initiator: z.enum(initiators).nullable().optional(),
+          confidence: z.enum(confidences).nullable().optional(),
+          device: z.enum(devices).nullable().optional(),
+          counts: z.array(count).meta({ description: 'One for each bucket.' }),
+          total: count,
+        }),
+      )
+      .meta({ description: 'One key for each of `by`, null where there is none. The largest total first.' }),
+    total: count,
+  })
+  .meta({ ref: 'SessionEndsOverTime' })
+export type SessionEndsOverTime = z.infer<typeof SessionEndsOverTime>
+
+export const Durations = z
+  .object({
+    ...span,
+    sessions: count.meta({ description: 'Ends of which the beginning and the moment are known.' }),
+    p50_ms: percentile,
+    p90_ms: percentile,
+    p99_ms: percentile,
+    histogram: z
+      .array(z.object({ from_ms: count, to_ms: count, count }))
+      .meta({ description: 'At most 40 bars, exact, up to the last that has any.' }),
+  })
+  .meta({ ref: 'Durations' })
+export type Durations = z.infer<typeof Durations>
+
+const Ends = z
+  .object({
+    total: count,
+    voluntary: count.meta({ description: '`signed-out`, by the `user`.' }),
+    forced: count.meta({ description: 'Every other known end.' }),
+    unknown: count.meta({ description: 'Clerk only says that it no longer has the session.' }),
+  })
+  .meta({ ref: 'Ends' })
+
+export const Overview = z
+  .object({
+    ...span,
+    now: z
+      .object({ open: count, requested: count, unconfirmed: count })
+      .meta({ description: 'How many records stand so now, whatever the time that is asked for.' }),
+    ends: Ends,
+    previous: Ends.meta({ description: 'In as long a time before `from`.' }),
+    confirmation: z.object({ sessions: count, p50_ms: percentile, p90_ms: percentile }).meta({
+      description:
+        'From the click to the end, of logouts that were clicked in the time and that Clerk confirmed within 10 minutes.',
+    }),
+    coverage: z.object({ sessions: count, ended: count, unknown: count }).meta({
+      description:
+        'Of the sessions that were seen to begin and had to be over in the time, as far as it has passed: how many have an end, and of how many Clerk only says that it no longer has them.',
+    }),
+    intents: z.array(z.object({ intent: z.enum(intents).nullable(), count })).meta({
+      description:
+        'Of the sessions of which a logout was first asked for in the time: each intent, and none.',
+    }),
+    sources: z
+      .object({
+        last_logout_at: time,
+        last_webhook_at: time,
+        last_sweep_at: time,
+        records_behind: count.meta({ description: 'Entries that are not in the records yet.' }),
+        webhooks_configured: z.boolean(),
+        sweep_configured: z.boolean(),
+        webhook_silence_ms: count.meta({
+          description: 'For how long logouts came in without a webhook, since the start.',
+        }),
+      })
+      .meta({ description: 'Of all organisations.' }),
+  })
+  .meta({ ref: 'Overview' })
+export type Overview = z.infer<typeof Overview>

@@ -75,6 +75,11 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     webhookMix: namedMix,
     webhookSilenceMs: config.webhookSecrets.length > 0 ? silence.lastsMs : null,
   })
+  let sweptAt: number | null = null
+  const sweepEnded = () => {
+    sweptAt = now()
+    metrics.sweepEnded()
+  }
   const clerk = clerkOf(config, { development, logs, metrics })
   const trail = await openTrail(config, {
     issuer: clerk.issuer,
@@ -113,6 +118,12 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     onUnreadable: unreadableTo(logs),
     entryStreams,
     metrics: { ...metrics, ...webhooksObserved(metrics, logs) },
+    sources: () => ({
+      webhooks_configured: config.webhookSecrets.length > 0,
+      sweep_configured: config.sweep !== null,
+      swept_at: sweptAt,
+      webhook_silence_ms: config.webhookSecrets.length > 0 ? silence.lastsMs() : 0,
+    }),
     now,
     settings: {
       logoutEndpoint: config.logoutEndpoint,
@@ -134,7 +145,14 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     throw error
   })
   const freshness = keepKeysFresh(clerk)
-  const endSweep = await openSweep(config, { clerk, logs, metrics, trail, views, reading })
+  const endSweep = await openSweep(config, {
+    clerk,
+    logs,
+    metrics: { ...metrics, sweepEnded },
+    trail,
+    views,
+    reading,
+  })
   announce({ ...config, readerKeys }, listening.url, logs)
   return {
     url: listening.url,

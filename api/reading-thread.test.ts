@@ -39,6 +39,18 @@ describe('the reading thread', () => {
     assert.deepEqual(await thread.entryEvents(3, 5), await direct.entryEvents(3, 5))
     assert.deepEqual(await thread.head(), await direct.head())
     assert.deepEqual(await thread.lastPlace(), await direct.lastPlace())
+    const span = { from: UNTIL - 86_400_000, to: UNTIL, tz: 'Asia/Kathmandu' }
+    const ends = { ...span, bucket: 'hour', by: ['reason'] } as const
+    assert.deepEqual(await thread.sessionEnds(ends), await direct.sessionEnds(ends))
+    assert.deepEqual(await thread.durations(span), await direct.durations(span))
+    const sources = {
+      webhooks_configured: true,
+      sweep_configured: false,
+      swept_at: null,
+      webhook_silence_ms: 0,
+    }
+    const overview = { ...span, now: UNTIL, sources }
+    assert.deepEqual(await thread.overview(overview), await direct.overview(overview))
     await thread.close()
   })
 

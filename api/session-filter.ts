@@ -20,7 +20,7 @@ const time: Parameter<number> = {
   accepts: 'a time such as 2026-11-01T00:00:00Z, or a day such as 2026-11-01, which begins at midnight UTC',
 }
 
-function timeOf(text: string): number | undefined {
+export function timeOf(text: string): number | undefined {
   const day = text.slice(0, 10)
   // 31 April would become 1 May.
   const midnight = new Date(`${day}T00:00:00Z`)

@@ -2,6 +2,9 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { binOf } from '../session-ends/bins.ts'
+import { ENDED } from '../session-ends/outcome.ts'
+import { measures } from '../session-ends/rollups.ts'
 import {
   hashOf,
   openForReading,
@@ -86,6 +89,7 @@ function fill(db: DatabaseSync, sessions: number): void {
     progress(`filling session records: ${from.toLocaleString('en')} of ${sessions.toLocaleString('en')}`)
     insert(db, { from, to: Math.min(from + STEP, sessions), sessions })
   }
+  fillRollups(db)
   for (const { name, sql } of indexes) {
     progress(`filling session records: index ${String(name)}`)
     db.exec(String(sql))
@@ -110,7 +114,7 @@ function insert(
   db.prepare(
     `${numbers} INSERT INTO sessions
        (id, session_id, user_id, client_id, org_id, org_at, started_at, alive_at, requested_at, intent, last_requested_at,
-        expire_at, abandon_at, end_kind, end_at, end_exact, begun, webhook_ends, first_index, last_index, outcome, at, day, over_by)
+        expire_at, abandon_at, end_kind, end_at, end_exact, begun, webhook_ends, device, first_index, last_index, outcome, at, day, over_by)
      SELECT i + 1, printf('sess_%027x', i), printf('user_%027x', (i * 104729) % :users), printf('client_%027x', i),
         'org_' || (i % ${ORGS}), started, started, started + lasted,
         iif(fate < 62, started + lasted, NULL), iif(fate < 62, 'user', NULL), iif(fate < 62, started + lasted, NULL),
@@ -119,7 +123,7 @@ function insert(
           WHEN fate = 98 THEN 'session.unknown' END,
         iif(fate < 99, started + lasted, NULL), iif(fate < 96, fate NOT BETWEEN 80 AND 89, NULL), 1,
         CASE WHEN fate < 80 THEN 2 WHEN fate BETWEEN 90 AND 95 THEN 4 ELSE 0 END,
-        3 * i, 3 * i + 2,
+        i % 3, 3 * i, 3 * i + 2,
         CASE WHEN fate < 80 THEN 3 WHEN fate < 90 THEN 6 WHEN fate < 96 THEN 2 WHEN fate < 98 THEN 9 WHEN fate = 98 THEN 11 ELSE 0 END,
         started + lasted, (started + lasted) / 86400000, started + 604800000
       FROM s`,
@@ -129,4 +133,31 @@ function insert(
      INSERT INTO session_entries SELECT i + 1, 3 * i + part FROM n, (SELECT 0 AS part UNION ALL SELECT 1 UNION ALL SELECT 2)`,
   ).run({ from, to })
   db.exec('COMMIT')
+}
+
+/** What the reader of the trail would have counted, from the rows as they are. */
+const COUNTED: Record<keyof typeof measures, { at: string; part: string; where: string }> = {
+  ends: { at: 'at', part: 'device + 1', where: `outcome >= ${ENDED}` },
+  durations: { at: 'at', part: 'bin_of(at - started_at)', where: `outcome >= ${ENDED}` },
+  confirmations: { at: 'requested_at', part: 'bin_of(at - requested_at)', where: 'requested_at IS NOT NULL' },
+  intents: { at: 'requested_at', part: '1', where: 'requested_at IS NOT NULL' },
+  mustBeOver: { at: 'over_by', part: '0', where: 'begun = 1' },
+  standing: { at: '0', part: '0', where: `outcome < ${ENDED}` },
+}
+
+function fillRollups(db: DatabaseSync): void {
+  db.function('bin_of', { deterministic: true }, (ms) => binOf(Number(ms)))
+  db.exec('INSERT INTO orgs (org_id) SELECT DISTINCT org_id FROM sessions')
+  for (const [name, { at, part, where }] of Object.entries(COUNTED)) {
+    progress(`filling session records: ${name}`)
+    db.exec(
+      `INSERT INTO rollup_org_quarters
+       SELECT orgs.id, ${measures[name as keyof typeof measures]}, ${at} / 900000, outcome, ${part}, count(*)
+       FROM sessions JOIN orgs USING (org_id) WHERE ${where} GROUP BY 1, 2, 3, 4, 5`,
+    )
+  }
+  db.exec(
+    `INSERT INTO rollup_quarters SELECT measure, at, outcome, part, sum(sessions) FROM rollup_org_quarters GROUP BY 1, 2, 3, 4;
+     INSERT INTO rollup_days SELECT measure, at / 96, outcome, part, sum(sessions) FROM rollup_quarters GROUP BY 1, 2, 3, 4`,
+  )
 }

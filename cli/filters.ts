@@ -1,5 +1,5 @@
 /** The filters of the session list, as options: `--user-id` is `user_id` of the API. */
-import { isRefused, valuesOf } from '../api/query.ts'
+import { isRefused, valuesOf, type Refused } from '../api/query.ts'
 import { contradictionIn, filterParameters, type FilterName } from '../api/session-filter.ts'
 import type { SessionFilter } from '../session-ends/sessions-query.ts'
 import { UsageError } from './strict.ts'
@@ -41,6 +41,11 @@ export function filterFrom(args: Record<string, unknown>): SessionFilter {
   }
   const filter = valuesOf(given, filterParameters)
   const refused = isRefused(filter) ? filter : contradictionIn(filter)
-  if (refused) throw new UsageError(refused.detail.replace(/^[a-z_]+/, (name) => `--${optionOf(name)}`))
+  if (refused) throw wrongOption(refused)
   return filter as SessionFilter
+}
+
+/** What the API says of a parameter, said of the option. */
+export function wrongOption({ detail }: Refused): UsageError {
+  return new UsageError(detail.replace(/^[a-z_]+/, (name) => `--${optionOf(name)}`))
 }

@@ -10,6 +10,7 @@ import { exportCommand } from './export.ts'
 import { sessionsCommand } from './sessions.ts'
 import { showCommand } from './show.ts'
 import { startCommand } from './start.ts'
+import { statsCommand } from './stats.ts'
 
 // What is written here names people: the files are for their own user only.
 process.umask(0o077)
@@ -28,6 +29,7 @@ await runMain(
       sessions: sessionsCommand,
       show: showCommand,
       export: exportCommand,
+      stats: statsCommand,
       coverage: coverageCommand,
       doctor: doctorCommand,
       rebuild: rebuildCommand,

@@ -37,6 +37,7 @@ function facts(known: Partial<SessionFacts>): SessionFacts {
     end_exact: null,
     begun: 1,
     webhook_ends: 0,
+    device: null,
     ...known,
   }
 }

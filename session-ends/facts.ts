@@ -5,6 +5,7 @@
  * entries give the same facts in every order, and however often each of them comes.
  */
 import type { Entry, Intent, Kind, OrgId, SessionId, UserId } from '../trail/entry.ts'
+import { deviceFactOf, type DeviceFact } from './device.ts'
 
 export interface SessionFacts {
   session_id: SessionId
@@ -44,6 +45,8 @@ export interface SessionFacts {
   begun: 0 | 1
   /** Which of Clerk's webhooks told of its end: a sum of `webhookBits`. */
   webhook_ends: number
+  /** What it was used on, and who says so. */
+  device: DeviceFact | null
 }
 
 /** What ends a session by itself, from the highest rank to the lowest; words side by side are equals. */
@@ -103,6 +106,7 @@ export function factsOf(entry: SessionEntry): SessionFacts {
     end_exact: isEnd ? (entry.source === 'sweep' ? 0 : 1) : null,
     begun: kind === 'session.created' || kind === 'session.pending' ? 1 : 0,
     webhook_ends: entry.source === 'webhook' && kind in webhookBits ? bitOf(kind) : 0,
+    device: deviceFactOf(entry),
   }
 }
 
@@ -154,6 +158,7 @@ export function join(a: SessionFacts, b: SessionFacts): SessionFacts {
     end_exact: end.end_exact,
     begun: a.begun || b.begun ? 1 : 0,
     webhook_ends: a.webhook_ends | b.webhook_ends,
+    device: least(a.device, b.device),
   }
 }
 

@@ -38,8 +38,23 @@ async function followAll(viewsPath: string, trail: TrailReader): Promise<void> {
 /** Every row of every table, but for where the trail came from. */
 function dump(viewsPath: string): unknown {
   const db = new DatabaseSync(viewsPath, { readOnly: true })
-  const tables = ['sessions', 'session_entries', 'user_ends', 'webhook_mix', 'over_in_hour', 'position']
-  const rows = tables.map((table) => db.prepare(`SELECT * FROM ${table} ORDER BY 1, 2`).all())
+  const tables = [
+    'sessions',
+    'session_entries',
+    'user_ends',
+    'webhook_mix',
+    'heard',
+    'orgs',
+    'rollup_quarters',
+    'rollup_days',
+    'rollup_org_quarters',
+    'position',
+  ]
+  const rows = tables.map((table) => {
+    const found = db.prepare(`SELECT * FROM ${table}`).all()
+    assert.ok(found.length > 0 || table === 'user_ends', table)
+    return found.map((row) => JSON.stringify(row)).toSorted()
+  })
   db.close()
   return rows
 }

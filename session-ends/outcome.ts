@@ -8,6 +8,10 @@ export interface Outcome {
   confidence: Confidence | null
 }
 
+/** What session ends are told apart by. */
+export const dimensions = ['reason', 'initiator', 'confidence', 'device'] as const
+export type Dimension = (typeof dimensions)[number]
+
 /** The place in this list is what the views store: new ones come last. */
 export const outcomes = [
   { state: 'open', reason: null, initiator: null, confidence: null },

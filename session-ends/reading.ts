@@ -6,6 +6,18 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Entry } from '../trail/entry.ts'
 import type { TrailHead, TrailReader } from '../trail/store.ts'
+import {
+  durationsIn,
+  endsOverTime,
+  noOverview,
+  overviewOf,
+  type DurationsRequest,
+  type EndsRequest,
+  type Overview,
+  type Series,
+  type Span,
+} from './analytics.ts'
+import type { Binned } from './bins.ts'
 import { dueSessions, type DueRequest, type DueSession } from './due.ts'
 import type { SessionRecord } from './record.ts'
 import {
@@ -42,6 +54,13 @@ export interface Reading {
   changes: (request: ChangesRequest) => Promise<{ position: ReadPosition } & Changes>
   /** Of the last record that there is now. */
   lastPlace: () => Promise<{ position: ReadPosition; place: number }>
+  /** The largest total first. */
+  sessionEnds: (request: EndsRequest) => Promise<{ position: ReadPosition; series: Series[] }>
+  durations: (request: DurationsRequest) => Promise<{ position: ReadPosition; bins: Binned[] }>
+  /** `behind`: entries that are not in the records yet. */
+  overview: (
+    request: Span & { now: number },
+  ) => Promise<{ position: ReadPosition; overview: Overview; behind: number }>
   /** What Clerk should be asked for, the longest due first. */
   due: (request: DueRequest) => Promise<DueSession[]>
   /** Up to `limit` entries after this index. */
@@ -71,6 +90,14 @@ export function readingOf(views: ViewsReader, trail: TrailReader): Reading {
     list: (request) => read({ listed: [] as Listed[] }, (db) => ({ listed: listSessions(db, request) })),
     changes: (request) => read({ ...NOTHING, next: request.after }, (db) => changedSessions(db, request)),
     lastPlace: () => read({ place: -1 }, (db) => ({ place: lastPlace(db) })),
+    sessionEnds: (request) =>
+      read({ series: [] as Series[] }, (db) => ({ series: endsOverTime(db, request) })),
+    durations: (request) => read({ bins: [] as Binned[] }, (db) => ({ bins: durationsIn(db, request) })),
+    overview: async (request) => {
+      const found = await read({ overview: noOverview }, (db) => ({ overview: overviewOf(db, request) }))
+      const { nextIndex } = await trail.head()
+      return { ...found, behind: Math.max(0, nextIndex - found.position.index - 1) }
+    },
     due: async (request) => {
       const db = views.db()
       return db ? dueSessions(db, request) : []

@@ -178,7 +178,7 @@ function boundsOf({ alive_at, expire_at, abandon_at }: SessionFacts, end: End | 
  * The request that says what the end was: of the earliest and the latest the one nearer to it, when that is near. Before there is an
  * end, the earliest.
  */
-function requestThatCounts(facts: SessionFacts, bounds: Bounds): Request | null {
+export function requestThatCounts(facts: SessionFacts, bounds: Bounds): Request | null {
   const [first, last] = requestsOf(facts)
   if (!first || bounds.ended_at_latest === null) return first ?? null
   const [nearest] = [first, last ?? first]

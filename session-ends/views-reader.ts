@@ -1,13 +1,15 @@
 /** Reads the views, beside the thread that writes them. */
 import { statSync } from 'node:fs'
 import type { DatabaseSync } from 'node:sqlite'
-import type { SessionId, UserId } from '../trail/entry.ts'
+import type { OrgId, SessionId, UserId } from '../trail/entry.ts'
 import { GRACE_MS } from './due.ts'
 import type { SessionFacts } from './facts.ts'
 import { ENDED, REQUESTED, UNKNOWN } from './outcome.ts'
 import { CONFIRM_WITHIN_MS, recordOf, type SessionRecord, type UserEnd } from './record.ts'
+import { measures } from './rollups.ts'
+import { sumsOf } from './rollup-sums.ts'
 import { prepared } from './statements.ts'
-import { HOUR_MS, openForReading, positionOf, type Position, type Unanswered } from './views-schema.ts'
+import { openForReading, positionOf, type Position, QUARTER_MS, type Unanswered } from './views-schema.ts'
 
 export interface FoundSession {
   record: SessionRecord
@@ -79,21 +81,8 @@ export class ViewsReader {
 
   /** Of the sessions that had to be over by then. */
   coverage(now: number): Coverage {
-    const row = this.db()
-      ?.prepare(
-        `SELECT sum(sessions) AS sessions, sum(ended) AS ended, sum(unknown) AS unknown FROM (
-           SELECT sessions, ended, unknown FROM over_in_hour WHERE hour < $hour
-           UNION ALL
-           SELECT count(*), sum(outcome >= ${ENDED}), sum(outcome = ${UNKNOWN}) FROM sessions
-           WHERE over_by >= $hour * ${HOUR_MS} AND over_by < $over AND begun = 1
-         )`,
-      )
-      .get({ $over: now - GRACE_MS, $hour: Math.floor((now - GRACE_MS) / HOUR_MS) })
-    return {
-      sessions: Number(row?.['sessions'] ?? 0),
-      ended: Number(row?.['ended'] ?? 0),
-      unknown: Number(row?.['unknown'] ?? 0),
-    }
+    const db = this.db()
+    return db ? coverageOf(db, { from: 0, to: now - GRACE_MS }) : { sessions: 0, ended: 0, unknown: 0 }
   }
 
   /** The longest over first. */
@@ -107,7 +96,7 @@ export class ViewsReader {
     return (rows ?? []) as unknown as Gap[]
   }
 
-  /** All of it. Not for the thread that answers requests: `unconfirmed` reads every logout that nobody confirmed. */
+  /** All of it. */
   figures(now: number): Figures {
     return {
       coverage: this.coverage(now),
@@ -119,14 +108,8 @@ export class ViewsReader {
 
   /** Logouts that were asked for over 10 minutes ago, and that Clerk has not confirmed. */
   unconfirmed(now: number): number {
-    const row = this.db()
-      ?.prepare(
-        // The planner would take the index of all outcomes, and read each of these rows.
-        `SELECT count(*) AS sessions FROM sessions INDEXED BY sessions_requested
-         WHERE outcome = ${REQUESTED} AND requested_at < ?`,
-      )
-      .get(now - CONFIRM_WITHIN_MS)
-    return Number(row?.['sessions'] ?? 0)
+    const db = this.db()
+    return db ? unconfirmedOf(db, { now }) : 0
   }
 
   webhookMix(): WebhookMix[] {
@@ -147,6 +130,60 @@ export class ViewsReader {
     this.#file = file
     return this.#db
   }
+}
+
+/** Of the sessions that had to be over from `from` on, a multiple of 15 minutes, and before `to`. */
+export function coverageOf(
+  db: DatabaseSync,
+  { from, to, org_id }: { from: number; to: number; org_id?: OrgId | undefined },
+): Coverage {
+  const over = Math.max(from, to)
+  const bounds = [from / QUARTER_MS, Math.floor(over / QUARTER_MS)]
+  const counted = sumsOf(db, { measure: measures.mustBeOver, org_id, bounds })
+  // Of the quarter that is not over yet.
+  const last = prepared(
+    db,
+    `SELECT outcome, count(*) AS sessions FROM sessions
+     WHERE over_by >= $from AND over_by < $over AND begun = 1 ${org_id === undefined ? '' : 'AND org_id = $org'}
+     GROUP BY outcome`,
+  ).all({
+    $from: Math.floor(over / QUARTER_MS) * QUARTER_MS,
+    $over: over,
+    ...(org_id === undefined ? {} : { $org: org_id }),
+  }) as unknown as { outcome: number; sessions: number }[]
+  const all = [...counted, ...last]
+  const count = (is: (outcome: number) => boolean) =>
+    all.reduce((sum, { outcome, sessions }) => sum + (is(outcome) ? sessions : 0), 0)
+  return {
+    sessions: count(() => true),
+    ended: count((outcome) => outcome >= ENDED),
+    unknown: count((outcome) => outcome === UNKNOWN),
+  }
+}
+
+/** Logouts that were asked for over 10 minutes ago, and that Clerk has not confirmed. */
+export function unconfirmedOf(
+  db: DatabaseSync,
+  { now, org_id }: { now: number; org_id?: OrgId | undefined },
+): number {
+  const before = now - CONFIRM_WITHIN_MS
+  const quarter = Math.floor(before / QUARTER_MS)
+  const counted = sumsOf(db, { measure: measures.standing, org_id, bounds: [0, quarter] })
+  const last = prepared(
+    db,
+    // The planner would take the index of all outcomes, and read each of these rows.
+    `SELECT count(*) AS sessions FROM sessions INDEXED BY sessions_requested
+     WHERE outcome = ${REQUESTED} AND requested_at >= $from AND requested_at < $before
+       ${org_id === undefined ? '' : 'AND org_id = $org'}`,
+  ).get({
+    $from: quarter * QUARTER_MS,
+    $before: before,
+    ...(org_id === undefined ? {} : { $org: org_id }),
+  })
+  return counted.reduce(
+    (sum, { outcome, sessions }) => sum + (outcome === REQUESTED ? sessions : 0),
+    Number(last?.['sessions']),
+  )
 }
 
 /** What ended the account of a user, in the order of the trail. */

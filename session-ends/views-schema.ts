@@ -9,13 +9,21 @@ import type { Entry } from '../trail/entry.ts'
 import { messageOf, TrailError } from '../trail/error.ts'
 import { ENDED, REQUESTED } from './outcome.ts'
 
-/** Raised when the tables change: then the views are made anew. */
-export const viewsVersion = 4
+/**
+ * Raised when the tables change, or what a session is counted for (`record.ts` and `facts.ts` say that too): then the views are made
+ * anew. Else what the version before counted would be taken back as something else.
+ */
+export const viewsVersion = 5
+
+/** `at` is in quarters of an hour, or in days, since 1970; `measure` and `part` are as in `rollups.ts`. */
+const ROLLUP =
+  'measure INTEGER NOT NULL, at INTEGER NOT NULL, outcome INTEGER NOT NULL, part INTEGER NOT NULL, sessions INTEGER NOT NULL'
+const ROLLUP_KEY = 'measure, at, outcome, part'
 
 /**
  * Rows lie in the order in which sessions were first heard of, and not of their random ids: those of now lie together. `id` is that
  * order too. `outcome` is a place in `outcomes`; `at` is when it ended, else was asked to, else began; `day` is that in UTC.
- * `due_at` is when Clerk is to be asked for it; null: never.
+ * `due_at` is when Clerk is to be asked for it; null: never. `heard` is when an entry of a source was last recorded.
  */
 const TABLES = `
   CREATE TABLE position (
@@ -36,6 +44,7 @@ const TABLES = `
     last_requested_at INTEGER, last_intent TEXT, last_request_actor_id TEXT,
     still_active_at INTEGER, expire_at INTEGER, abandon_at INTEGER,
     end_kind TEXT, end_at INTEGER, end_exact INTEGER, begun INTEGER NOT NULL, webhook_ends INTEGER NOT NULL,
+    device INTEGER,
     first_index INTEGER NOT NULL, last_index INTEGER NOT NULL,
     outcome INTEGER NOT NULL, at INTEGER, day INTEGER, over_by INTEGER, due_at INTEGER
   ) STRICT;
@@ -57,9 +66,13 @@ const TABLES = `
     PRIMARY KEY (user_id, "index")
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE webhook_mix (webhook_ends INTEGER PRIMARY KEY, sessions INTEGER NOT NULL) STRICT;
-  CREATE TABLE over_in_hour (
-    hour INTEGER PRIMARY KEY, sessions INTEGER NOT NULL, ended INTEGER NOT NULL, unknown INTEGER NOT NULL
-  ) STRICT;`
+  CREATE TABLE heard (source TEXT PRIMARY KEY, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE orgs (id INTEGER PRIMARY KEY, org_id TEXT NOT NULL UNIQUE) STRICT;
+  CREATE TABLE rollup_quarters (${ROLLUP}, PRIMARY KEY (${ROLLUP_KEY})) STRICT, WITHOUT ROWID;
+  CREATE TABLE rollup_days (${ROLLUP}, PRIMARY KEY (${ROLLUP_KEY})) STRICT, WITHOUT ROWID;
+  CREATE TABLE rollup_org_quarters (
+    org INTEGER NOT NULL, ${ROLLUP}, PRIMARY KEY (org, ${ROLLUP_KEY})
+  ) STRICT, WITHOUT ROWID;`
 
 /** How far the readers got, and in which trail. */
 export interface Position {
@@ -79,8 +92,8 @@ export interface Unanswered {
   last: number
 }
 
-const DAY_MS = 86_400_000
-export const HOUR_MS = 3_600_000
+export const DAY_MS = 86_400_000
+export const QUARTER_MS = 900_000
 
 /** Days since 1970, in UTC. */
 export function dayOf(ms: number): number {

@@ -1,11 +1,13 @@
 /** Writes the views: takes entries in their order, and remembers how far it got in the same transaction. */
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
-import type { Entry, UserId } from '../trail/entry.ts'
+import type { Entry, Source, UserId } from '../trail/entry.ts'
 import { dueAt, overBy } from './due.ts'
 import { factsOf, isAboutASession, join, type SessionEntry, type SessionFacts } from './facts.ts'
-import { ENDED, outcomeOf, UNKNOWN } from './outcome.ts'
+import { outcomeOf } from './outcome.ts'
 import { recordOf, type UserEnd } from './record.ts'
-import { dayOf, HOUR_MS, hashOf, positionOf, type Position, type Unanswered } from './views-schema.ts'
+import { countsOf, Rollups } from './rollups.ts'
+import { prepared } from './statements.ts'
+import { dayOf, hashOf, positionOf, type Position, type Unanswered } from './views-schema.ts'
 
 /** The facts, in the order of the table. */
 const FACTS = [
@@ -31,6 +33,7 @@ const FACTS = [
   'end_exact',
   'begun',
   'webhook_ends',
+  'device',
 ] as const satisfies readonly (keyof SessionFacts)[]
 
 /** What is found and ordered by. */
@@ -38,25 +41,21 @@ const DERIVED = ['first_index', 'last_index', 'outcome', 'at', 'day', 'over_by',
 
 const COLUMNS = [...FACTS, ...DERIVED]
 
-type SessionRow = SessionFacts & { first_index: number } & Counted
+type Columns = Record<(typeof COLUMNS)[number], SQLInputValue>
 
-/** What coverage is counted by. */
-interface Counted {
-  begun: 0 | 1
-  over_by: number | null
-  outcome: number
-}
+type SessionRow = SessionFacts & Columns & { id: number; first_index: number }
 
 export class Views {
   readonly #db: DatabaseSync
   readonly #find
-  readonly #put
+  readonly #insert
   readonly #addEntry
   readonly #addUserEnd
   readonly #userEnds
   readonly #ofUser
   readonly #countMix
-  readonly #countOver
+  readonly #hear
+  readonly #rollups
   readonly #setPosition
   #position: Position
 
@@ -64,10 +63,8 @@ export class Views {
     this.#db = db
     this.#position = positionOf(db)
     this.#find = db.prepare('SELECT * FROM sessions WHERE session_id = ?')
-    this.#put = db.prepare(
-      `INSERT INTO sessions (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})
-       ON CONFLICT (session_id) DO UPDATE SET ${COLUMNS.map((name) => `${name} = excluded.${name}`).join(', ')}
-       RETURNING id`,
+    this.#insert = db.prepare(
+      `INSERT INTO sessions (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`,
     )
     this.#addEntry = db.prepare('INSERT OR IGNORE INTO session_entries VALUES (?, ?)')
     this.#addUserEnd = db.prepare('INSERT OR IGNORE INTO user_ends VALUES (?, ?, ?, ?)')
@@ -76,10 +73,10 @@ export class Views {
     this.#countMix = db.prepare(
       'INSERT INTO webhook_mix VALUES (?, ?) ON CONFLICT DO UPDATE SET sessions = sessions + excluded.sessions',
     )
-    this.#countOver = db.prepare(
-      `INSERT INTO over_in_hour VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET
-         sessions = sessions + excluded.sessions, ended = ended + excluded.ended, unknown = unknown + excluded.unknown`,
+    this.#hear = db.prepare(
+      'INSERT INTO heard VALUES (?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)',
     )
+    this.#rollups = new Rollups(db)
     this.#setPosition = db.prepare(
       'UPDATE position SET next_index = ?, last_hash = ?, unanswered_first = ?, unanswered_last = ?',
     )
@@ -106,11 +103,14 @@ export class Views {
         if (isAboutASession(entry)) this.#addSessionEntry(entry)
         else if (isUserEnd(entry)) this.#endAccount(entry)
       }
+      this.#rollups.write()
+      for (const [source, at] of lastHeard(fresh)) this.#hear.run(source, at)
       const { nextIndex, lastHash, unanswered } = position
       this.#setPosition.run(nextIndex, lastHash, unanswered?.first ?? null, unanswered?.last ?? null)
       this.#db.exec('COMMIT')
     } catch (error) {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
+      this.#rollups.forget()
       throw error
     }
     this.#position = position
@@ -122,51 +122,69 @@ export class Views {
 
   #addSessionEntry(entry: SessionEntry): void {
     const before = this.#find.get(entry.session_id) as SessionRow | undefined
-    const facts = factsOf(entry)
-    const id = this.#write(before ? join(before, facts) : facts, before, entry.index)
+    const told = factsOf(entry)
+    const facts = before ? join(before, told) : told
+    const ends = this.#endsOf(facts.user_id)
+    if (before) this.#takeBack(before, before.user_id === facts.user_id ? ends : this.#endsOf(before.user_id))
+    const id = this.#write(facts, ends, { before, index: entry.index })
     this.#addEntry.run(id, entry.index)
   }
 
   #endAccount({ user_id, index, kind, occurred_at }: Entry & { user_id: UserId }): void {
+    const rows = this.#ofUser.all(user_id) as unknown as SessionRow[]
+    const endsBefore = this.#endsOf(user_id)
     this.#addUserEnd.run(user_id, index, kind, occurred_at)
-    for (const row of this.#ofUser.all(user_id)) {
-      const facts = row as unknown as SessionRow
-      this.#write(facts, facts, index)
+    const ends = this.#endsOf(user_id)
+    for (const row of rows) {
+      this.#takeBack(row, endsBefore)
+      this.#write(row, ends, { before: row, index })
     }
   }
 
+  #endsOf(userId: UserId | null): UserEnd[] {
+    return userId === null ? [] : (this.#userEnds.all(userId) as unknown as UserEnd[])
+  }
+
+  /** What it counted for, as it stood. */
+  #takeBack(before: SessionFacts, ends: readonly UserEnd[]): void {
+    this.#rollups.count(before.org_id, countsOf(before, recordOf(before, ends, 0)), -1)
+  }
+
   /** `index`: of the entry that told it. Gives the row. */
-  #write(facts: SessionFacts, before: SessionRow | undefined, index: number): number {
-    const ends = facts.user_id === null ? [] : (this.#userEnds.all(facts.user_id) as unknown as UserEnd[])
+  #write(
+    facts: SessionFacts,
+    ends: readonly UserEnd[],
+    { before, index }: { before: SessionRow | undefined; index: number },
+  ): number {
     const record = recordOf(facts, ends, 0)
     const at = record.ended_at ?? record.requested_at ?? record.started_at
     const outcome = outcomeOf(record)
-    const over_by = overBy(facts)
     const derived: Record<(typeof DERIVED)[number], SQLInputValue> = {
       first_index: before?.first_index ?? index,
       last_index: index,
       outcome,
       at,
       day: at === null ? null : dayOf(at),
-      over_by,
+      over_by: overBy(facts),
       due_at: dueAt(facts, outcome),
     }
-    const row = this.#put.get(
-      ...FACTS.map((name): SQLInputValue => facts[name]),
-      ...DERIVED.map((name) => derived[name]),
-    )
     this.#count(before, facts)
-    if (before) this.#countCoverage(before, -1)
-    this.#countCoverage({ begun: facts.begun, over_by, outcome }, 1)
-    return Number(row?.['id'])
+    this.#rollups.count(facts.org_id, countsOf(facts, record), 1)
+    return this.#put({ ...facts, ...derived }, before)
   }
 
-  /** By the hour by whose end they must be over: so few rows that counting them is cheap however many sessions there are. */
-  #countCoverage({ begun, over_by, outcome }: Counted, by: 1 | -1): void {
-    if (begun === 0 || over_by === null) return
-    const ended = outcome >= ENDED ? by : 0
-    const unknown = outcome === UNKNOWN ? by : 0
-    this.#countOver.run(Math.floor(over_by / HOUR_MS), by, ended, unknown)
+  /** Gives the place of the row. Every column that is set costs the index of it, so only those are that changed. */
+  #put(row: Columns, before: SessionRow | undefined): number {
+    if (!before) return Number(this.#insert.run(...COLUMNS.map((name) => row[name])).lastInsertRowid)
+    const changed = COLUMNS.filter((name) => row[name] !== before[name])
+    if (changed.length > 0) {
+      const set = changed.map((name) => `${name} = ?`).join(', ')
+      prepared(this.#db, `UPDATE sessions SET ${set} WHERE id = ?`).run(
+        ...changed.map((name) => row[name]),
+        before.id,
+      )
+    }
+    return before.id
   }
 
   /** Which webhooks Clerk sends for a session that was asked to end: documented nowhere, so it is counted. */
@@ -187,6 +205,15 @@ function unansweredAfter(
   if (source === 'webhook') return null
   if (kind !== 'logout.requested') return before
   return before ? { ...before, last: Math.max(before.last, at) } : { first: at, last: at }
+}
+
+/** When entries of each source were last recorded. */
+function lastHeard(entries: readonly Entry[]): Map<Source, number> {
+  const last = new Map<Source, number>()
+  for (const { source, recorded_at } of entries) {
+    last.set(source, Math.max(recorded_at, last.get(source) ?? recorded_at))
+  }
+  return last
 }
 
 function isUserEnd(entry: Entry): entry is Entry & { user_id: UserId } {

@@ -135,6 +135,12 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       webhookMix: namedMix,
       webhookSilenceMs: null,
     }),
+    sources: () => ({
+      webhooks_configured: options.webhookSecrets !== undefined,
+      sweep_configured: false,
+      swept_at: null,
+      webhook_silence_ms: 0,
+    }),
     now,
     settings,
     developmentToken: options.developmentToken,
@@ -180,5 +186,8 @@ function followedBy(reading: Reads, follow: () => Promise<void>): Reads {
     list: after(reading.list),
     changes: after(reading.changes),
     lastPlace: after(reading.lastPlace),
+    sessionEnds: after(reading.sessionEnds),
+    durations: after(reading.durations),
+    overview: after(reading.overview),
   }
 }

@@ -110,6 +110,17 @@ describe('the service', () => {
     assert.match(metrics, /last_sweep_timestamp_seconds [1-9]/)
     assert.match(metrics, /sweep_requests_total\{answer="expired"\} 1/)
     assert.match(metrics, /webhooks_total\{type="session.created"\} 1/)
+    const overview = await fetch(`${service.url}/v1/analytics/overview`, {
+      headers: { Authorization: `Bearer ${KEY}` },
+    })
+    const { ends, sources } = (await overview.json()) as Record<'ends' | 'sources', Record<string, unknown>>
+    assert.deepEqual(ends, { total: 1, voluntary: 0, forced: 1, unknown: 0 })
+    assert.deepEqual(
+      [sources['webhooks_configured'], sources['sweep_configured'], sources['records_behind']],
+      [true, true, 0],
+    )
+    assert.ok(Date.parse(String(sources['last_sweep_at'])) > Date.parse(String(sources['last_webhook_at'])))
+    assert.equal(sources['last_logout_at'], null)
   })
 
   it('says once that Clerk refuses the secret key, and names the variable', async () => {
