@@ -253,9 +253,9 @@ export function Dialog({
       ref={dialog}
       className={className}
       aria-label={name}
-      onCancel={(event) => {
-        event.preventDefault()
-        onClose()
+      // Esc, or the back gesture of a phone: the browser has closed it. Not when it is taken away by us.
+      onClose={() => {
+        if (dialog.current) onClose()
       }}
       onClick={(event) => {
         if (event.target === dialog.current) onClose()
