@@ -1,10 +1,14 @@
 /**
- * `npm run build`: what the package ships, made from nothing into `dist/`: JavaScript, and types beside it. It is
- * there whole, or not at all. `npm pack` and `npm publish` run this first (`prepack`).
+ * `npm run build`: what the package ships, made from nothing into `dist/`: JavaScript, types beside it, and the dashboard. It
+ * is there whole, or not at all. `npm pack` and `npm publish` run this first (`prepack`).
+ *
+ * `node build.ts dashboard`: the dashboard alone, and only when it is missing or older than what it is made of. `npm start`
+ * runs this first.
  */
 import { spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 
 interface Manifest {
   bin: Record<string, string>
@@ -20,6 +24,41 @@ function compile(): void {
   const run = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' })
   if (run.error) throw run.error
   if (run.status !== 0) stop('the compiler found errors.')
+}
+
+const dashboard = join(dist, 'dashboard')
+
+async function buildDashboard(): Promise<void> {
+  // Only who builds it waits for this.
+  const { build } = await import('vite')
+  await build({
+    configFile: false,
+    root: join(root, 'dashboard'),
+    base: '/dashboard/',
+    logLevel: 'warn',
+    oxc: { jsx: { runtime: 'automatic' } },
+    build: {
+      outDir: dashboard,
+      emptyOutDir: true,
+      target: 'es2023',
+      modulePreload: { polyfill: false },
+      // The policy of the page allows files, and nothing inside of others.
+      assetsInlineLimit: 0,
+      license: { fileName: 'licenses.md' },
+    },
+  })
+  const assets = readdirSync(join(dashboard, 'assets')).filter((name) => name.endsWith('.js'))
+  const bytes = assets.map((name) => gzipSync(readFileSync(join(dashboard, 'assets', name))).length)
+  const sum = bytes.reduce((total, one) => total + one, 0)
+  console.log(`dist/dashboard/: ${Math.round(sum / 1000)} kB of script, packed.`)
+}
+
+function dashboardIsOld(): boolean {
+  const made = join(dashboard, 'index.html')
+  if (!existsSync(made)) return true
+  const { mtimeMs } = statSync(made)
+  const sources = readdirSync(join(root, 'dashboard')).map((name) => join(root, 'dashboard', name))
+  return [...sources, join(root, 'build.ts')].some((path) => statSync(path).mtimeMs > mtimeMs)
 }
 
 /** Holds what was compiled to what package.json promises. */
@@ -42,7 +81,14 @@ function stop(why: string): never {
   process.exit(1)
 }
 
-compile()
-const files = readdirSync(dist, { recursive: true, encoding: 'utf8' })
-check(files)
-console.log(`dist/: ${files.filter((file) => file.endsWith('.js')).length} modules and their types.`)
+async function buildAll(): Promise<void> {
+  compile()
+  await buildDashboard().catch((error: unknown) => stop(`the dashboard: ${String(error)}`))
+  const files = readdirSync(dist, { recursive: true, encoding: 'utf8' })
+  check(files)
+  const modules = files.filter((file) => file.endsWith('.js') && !file.startsWith('dashboard'))
+  console.log(`dist/: ${modules.length} modules and their types.`)
+}
+
+if (process.argv[2] !== 'dashboard') await buildAll()
+else if (dashboardIsOld()) await buildDashboard()

@@ -54,6 +54,14 @@ const toBackend: Wall = {
     '^(\\.\\./)+((index|hono|next)\\.ts$|(trail|session-ends|cli|dashboard|test|docs|bench)/|api/([^c]|c[^o]|co[^n]|con[^t]))',
   message: 'A front end talks HTTP, and knows the types of api/contract only.',
 }
+const toBackendOfDashboard: Wall = {
+  regex: toBackend.regex.replace('|dashboard|', '|react|'),
+  message: toBackend.message,
+}
+const toClerkPackage: Wall = {
+  regex: '^@clerk/',
+  message: 'The dashboard has Clerk’s script from Clerk’s host, and none of it in its own.',
+}
 const toClerkReact: Wall = {
   regex: '^@clerk/',
   message: 'Only react/nextjs.ts and react/clerk.ts import Clerk’s packages.',
@@ -154,6 +162,7 @@ export default defineConfig({
     room(['index.ts', 'hono.ts', 'next.ts'], [toClerk, toStores, toMain, toNode]),
     room(['react/*.ts'], [toContract, toBackend, toClerkReact, toNode]),
     room(['react/{nextjs,clerk}.ts'], [toContract, toBackend, toClerkBackend, toNode]),
+    room(['dashboard/*.{ts,tsx}'], [toContract, toBackendOfDashboard, toClerkPackage, toNode]),
     room(['clerk-stand-in/**/*.ts'], [toProduct]),
     room(['cli/**/*.ts'], [toClerk, toClerkRoom, toDatabase]),
     {

@@ -9,6 +9,7 @@ import type { Caller } from './caller.ts'
 import { clientAddress, clientNetwork, isLoopback, type AddressRules } from './client-address.ts'
 import {
   clerkWebhookOperation,
+  dashboardOperation,
   docsOperation,
   durationsOperation,
   entriesOperation,
@@ -24,6 +25,7 @@ import {
   sessionListOperation,
   sessionOperation,
 } from './operations.ts'
+import type { DashboardFiles } from './dashboard-files.ts'
 import type { EntryStreams } from './entry-stream.ts'
 import type { LogoutEvent } from './logout-event.ts'
 import { newRequestId } from './logout-request.ts'
@@ -38,11 +40,13 @@ import { recordIn, type Network } from './record-logout.ts'
 import { pageOf } from './reference.ts'
 import { durationsWith, overviewWith, sessionEndsWith } from './routes/analytics.ts'
 import { logoutWith } from './routes/auth.ts'
+import { dashboardWith, pages } from './routes/dashboard.ts'
 import { entriesWith, entryStreamWith } from './routes/entries.ts'
 import { sessionExportWith } from './routes/exports.ts'
 import { sessionListWith } from './routes/session-list.ts'
 import { sessionWith } from './routes/sessions.ts'
 import { clerkWebhookWith } from './routes/webhooks.ts'
+import { version } from './version.ts'
 import type { ReadWebhook } from './webhook.ts'
 
 export interface AppDeps {
@@ -65,11 +69,19 @@ export interface AppDeps {
   metrics: Metrics
   /** How the sources of the records are set and faring. */
   sources: () => Sources
+  dashboard: DashboardDeps
   /** ms since 1970. */
   now: () => number
   settings: AppSettings
   /** Development mode only: makes a valid token. */
   developmentToken?: (() => Promise<string>) | undefined
+}
+
+export interface DashboardDeps {
+  /** Null: it was not built. */
+  files: DashboardFiles | null
+  /** With whom people sign in; null: with a key alone. */
+  clerk: { publishableKey: string; frontendApi: string } | null
 }
 
 export interface AppSettings {
@@ -95,6 +107,7 @@ export function createApp(deps: AppDeps): Hono {
   mountAnalytics(app, deps, forReaders)
   mountEntries(app, deps, forReaders)
   mountOperations(app, deps, forReaders)
+  mountDashboard(app, deps)
   return app
 }
 
@@ -261,6 +274,28 @@ function mountReference(app: Hono): void {
     '/docs',
     documented(docsOperation, async (c) => c.html(pageOf(await ofThisApp()), 200, PAGE_HEADERS)),
   )
+}
+
+/** Open to everybody: it is the same for all, and holds no data. */
+function mountDashboard(app: Hono, { dashboard, settings, developmentToken, readWebhook }: AppDeps): void {
+  const { page, settingsJson, asset } = dashboardWith({
+    ...dashboard,
+    settings: {
+      development: developmentToken !== undefined,
+      logout_endpoint: settings.logoutEndpoint,
+      webhooks: readWebhook !== null,
+      version,
+    },
+  })
+  app.get('/dashboard/', (c) => c.redirect('../dashboard', 308))
+  const [first, ...others] = pages
+  app.get(
+    first,
+    documented(dashboardOperation, (c) => page(c.req.raw)),
+  )
+  for (const path of others) app.get(path, (c) => page(c.req.raw))
+  app.get('/dashboard/config.json', settingsJson)
+  app.get('/dashboard/assets/:file', (c) => asset(c.req.raw, c.req.param('file')))
 }
 
 /** A proxy on this machine is on loopback too, but speaks for somebody else. */

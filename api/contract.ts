@@ -25,6 +25,7 @@ export const Problem = z
       .meta({ description: 'Stable: the one to branch on.' }),
   })
   .meta({ ref: 'Problem', description: 'Problem details, RFC 9457.' })
+export type Problem = z.infer<typeof Problem>
 
 /** What a click meant; the query `intent`. */
 export const LogoutIntent = z.enum(intents)
@@ -78,6 +79,7 @@ export const Entry = z
   .meta({ ref: 'Entry', description: 'What one source told, as it was recorded.' }) satisfies z.ZodType<
   Record<keyof TrailEntry, unknown>
 >
+export type Entry = z.infer<typeof Entry>
 
 export const EntryPage = z
   .object({
@@ -119,10 +121,12 @@ export const SessionRecord = z
     sentence: z.string().meta({ description: 'What a person would say of it.' }),
   })
   .meta({ ref: 'SessionRecord' })
+export type SessionRecord = z.infer<typeof SessionRecord>
 
 export const SessionDetail = SessionRecord.extend({
   entries: z.array(Entry).meta({ description: 'Oldest first, at most 1,000.' }),
 }).meta({ ref: 'SessionDetail' })
+export type SessionDetail = z.infer<typeof SessionDetail>
 
 export const SessionPage = z
   .object({
@@ -230,3 +234,18 @@ export const Overview = z
   })
   .meta({ ref: 'Overview' })
 export type Overview = z.infer<typeof Overview>
+
+/** What the dashboard is told before anybody has signed in: nothing secret. */
+export const DashboardSettings = z
+  .object({
+    clerk: z
+      .object({ publishable_key: z.string(), frontend_api: z.string() })
+      .nullable()
+      .meta({ description: 'Null: nobody may read with a session of Clerk.' }),
+    development: z.boolean(),
+    logout_endpoint: z.boolean(),
+    webhooks: z.boolean(),
+    version: z.string(),
+  })
+  .meta({ ref: 'DashboardSettings' })
+export type DashboardSettings = z.infer<typeof DashboardSettings>

@@ -5,11 +5,13 @@ import { viewsPathOf } from '../session-ends/views-schema.ts'
 import { messageOf, TrailError } from '../trail/error.ts'
 import { openSqliteStore } from '../trail/stores/sqlite.ts'
 import { Trail } from '../trail/trail.ts'
-import { createApp, type AppDeps } from './app.ts'
+import { createApp, type AppDeps, type DashboardDeps } from './app.ts'
 import { developmentClerk, type DevelopmentClerk } from './clerk/development.ts'
 import { clerkFrom, type Clerk } from './clerk/identify.ts'
 import { verifyWithNode } from './clerk/node-signature.ts'
+import { frontendApiOf } from './clerk/publishable-key.ts'
 import { ConfigError, readConfig, type Config } from './config.ts'
+import { readDashboard } from './dashboard-files.ts'
 import { EntryStreams } from './entry-stream.ts'
 import { FailedAttempts } from './failed-attempts.ts'
 import { logoutLog } from './logout-log.ts'
@@ -124,6 +126,7 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
       swept_at: sweptAt,
       webhook_silence_ms: config.webhookSecrets.length > 0 ? silence.lastsMs() : 0,
     }),
+    dashboard: { files: readDashboard(), clerk: clerkOfDashboard(config) },
     now,
     settings: {
       logoutEndpoint: config.logoutEndpoint,
@@ -182,6 +185,13 @@ function clerkOf(config: Config, parts: Parts & { development: DevelopmentClerk 
   }
   const options = { ...instance, allowedOrigins, expiredTokenMaxAgeHours }
   return clerkFrom(options, { onKeyFailure, verifySignature: verifyWithNode })
+}
+
+/** Nobody can read with Clerk before a user is listed, so nothing of Clerk is loaded before. */
+function clerkOfDashboard({ clerk, readerUserIds }: Config): DashboardDeps['clerk'] {
+  const publishableKey = clerk?.publishableKey
+  const frontendApi = publishableKey ? frontendApiOf(publishableKey) : null
+  return publishableKey && frontendApi && readerUserIds.length > 0 ? { publishableKey, frontendApi } : null
 }
 
 async function openTrail(
@@ -389,6 +399,10 @@ Development mode: no variable of Clerk is set. Tokens are signed with a throw-aw
 Log somebody out:
 
 ${logoutEndpoint ? call : off}
+
+See it, and all that comes in, in the dashboard (the link holds the key):
+
+  ${url}/dashboard#key=${readerKeys[0]?.secret}
 
 How a session ended, with a session_id of the lines below:
 

@@ -706,3 +706,18 @@ export const docsOperation: Operation = {
     },
   },
 }
+
+export const dashboardOperation: DescribeRouteOptions = {
+  operationId: 'dashboard',
+  summary: 'The dashboard',
+  description:
+    'A page without data: what it shows it reads with this API, as a reader. Its parts lie below `/dashboard/`.',
+  tags: ['Operations'],
+  responses: {
+    200: {
+      description: 'The page.',
+      content: { 'text/html': { schema: { type: 'string' }, example: '<!doctype html>…' } },
+    },
+    503: problemAnswer('It was not built.', problemBody('not-ready', details['dashboard-missing'])),
+  },
+}

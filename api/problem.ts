@@ -54,6 +54,7 @@ export const details = {
     'Trail-Position says where the trail ends. A restored backup has a higher epoch, and gives indexes out again: when the ' +
     'epoch rose, read from the first entry again; else go on from an index that you were given.',
   'streams-full': 'As many follow as may at a time: connect again later.',
+  'dashboard-missing': 'The dashboard was not built: `npm run build` makes it; then restart the service.',
   stopping: 'The service is stopping: connect again.',
 } as const
 

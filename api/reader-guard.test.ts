@@ -19,6 +19,12 @@ const openRoutes = [
   'GET /readyz',
   'GET /openapi.json',
   'GET /docs',
+  'GET /dashboard',
+  'GET /dashboard/',
+  'GET /dashboard/sessions',
+  'GET /dashboard/live',
+  'GET /dashboard/config.json',
+  'GET /dashboard/assets/:file',
 ]
 
 const KEY = 'k'.repeat(32)

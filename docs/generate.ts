@@ -27,6 +27,7 @@ function documentIn(logoutEndpoint: 'on' | 'off'): Promise<Document> {
   const deps = {
     metrics,
     reading: {},
+    dashboard: { files: null, clerk: null },
     settings: { logoutEndpoint: logoutEndpoint === 'on', addresses: {} },
   } as AppDeps
   return documentOf(createApp(deps))

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Hono } from 'hono'
-import { createApp, type AppSettings } from '../api/app.ts'
+import { createApp, type AppSettings, type DashboardDeps } from '../api/app.ts'
 import { webhookReader } from '../api/clerk/webhook.ts'
 import { clerkFrom, type ClerkOptions } from '../api/clerk/identify.ts'
 import { EntryStreams, type EntrySource } from '../api/entry-stream.ts'
@@ -60,6 +60,7 @@ export interface TestAppOptions {
   /** Puts something between the streams and the trail. */
   wrapEntries?: (source: EntrySource) => EntrySource
   streamLimit?: number
+  dashboard?: DashboardDeps
 }
 
 export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp> {
@@ -141,6 +142,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       swept_at: null,
       webhook_silence_ms: 0,
     }),
+    dashboard: options.dashboard ?? { files: null, clerk: null },
     now,
     settings,
     developmentToken: options.developmentToken,

@@ -205,6 +205,21 @@ const probes: Record<string, string> = {
     export const schema = Problem
     import '../clerk-stand-in/world.ts' // ✗ no-restricted-imports: tests, the bench and the demo
   `,
+  'dashboard/probe.tsx': `
+    import 'react'
+    import type { SessionRecord } from '../api/contract.ts'
+    import './api.ts'
+    import { Problem } from '../api/contract.ts' // ✗ no-restricted-imports: none of its code
+    import type { Entry } from '../trail/entry.ts' // ✗ no-restricted-imports: types of api/contract only
+    import '../api/config.ts' // ✗ no-restricted-imports: types of api/contract only
+    import '../react/logout.ts' // ✗ no-restricted-imports: types of api/contract only
+    import '../index.ts' // ✗ no-restricted-imports: types of api/contract only
+    import '@clerk/clerk-js' // ✗ no-restricted-imports: from Clerk’s host
+    import 'node:util' // ✗ no-restricted-imports: where there is no Node
+    export const bytes = Buffer.alloc(16) // ✗ no-restricted-globals: where there is no Node
+    export const all = [Problem, {} as SessionRecord, {} as Entry]
+    import '../clerk-stand-in/world.ts' // ✗ no-restricted-imports: tests, the bench and the demo
+  `,
   ...Object.fromEntries(
     ['index.ts', 'hono.ts', 'next.ts'].map((file) => [
       file,

@@ -65,7 +65,7 @@ function masked(text: string): string {
       .replaceAll(/"timestamp":"[^"]+"/g, '"timestamp":"…"')
       .replaceAll(/(sess_|"request_id":")[0-9a-f]{32}/g, '$1…')
       // README.md does not show a whole key.
-      .replaceAll(/Bearer ([0-9a-f]{48}|[0-9a-f]{6}…)"/g, 'Bearer …"')
+      .replaceAll(/(Bearer |#key=)([0-9a-f]{48}|[0-9a-f]{6}…)/g, '$1…')
   )
 }
 

@@ -43,7 +43,7 @@ after(async () => {
 
 describe('the tarball', () => {
   it('holds the JavaScript and the types of what runs, each once', () => {
-    const code = packed.filter((file) => file.startsWith('dist/'))
+    const code = packed.filter((file) => /^dist\/(?!dashboard\/)/.test(file))
     const modules = code.filter((file) => file.endsWith('.js')).map((file) => file.slice(0, -'.js'.length))
     const types = code.filter((file) => file.endsWith('.d.ts')).map((file) => file.slice(0, -'.d.ts'.length))
     assert.deepEqual(types, modules)
@@ -61,6 +61,16 @@ describe('the tarball', () => {
     ]) {
       assert.ok(modules.includes(`dist/${entry}`), entry)
     }
+  })
+
+  it('holds the dashboard, and the licences of what is in it', () => {
+    const parts = packed.filter((file) => file.startsWith('dist/dashboard/'))
+    assert.deepEqual(
+      parts.map((file) => file.replace(/-[\w-]{8}\./, '-….')),
+      ['assets/icon-….svg', 'assets/index-….css', 'assets/index-….js', 'index.html', 'licenses.md'].map(
+        (file) => `dist/dashboard/${file}`,
+      ),
+    )
   })
 
   it('holds no sources, no tests, no settings and no data', () => {
@@ -399,6 +409,14 @@ describe('the bin', () => {
     service.kill('SIGTERM')
     const [code, signal] = (await once(service, 'exit')) as [number | null, string | null]
     assert.deepEqual({ code, signal }, { code: 0, signal: null })
+  })
+
+  it('shows the dashboard', async () => {
+    const url = await urlOf(start())
+    const page = await (await fetch(`${url}/dashboard`)).text()
+    const [, script = ''] = /<script[^>]* src="([^"]+)"/.exec(page) ?? []
+    assert.match(script, /^\/dashboard\/assets\/index-.*\.js$/)
+    assert.equal((await fetch(url + script)).status, 200)
   })
 
   it('refuses to copy a trail over a file that exists', async () => {

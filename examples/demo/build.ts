@@ -15,6 +15,7 @@ import type { Children } from './children.ts'
 export const ROOT = join(import.meta.dirname, '../..')
 export const EXAMPLE = join(ROOT, 'examples/nextjs')
 const PACKED = join(EXAMPLE, '.packed')
+const DASHBOARD = join(ROOT, 'dist/dashboard/index.html')
 const TARBALL = join(PACKED, 'logout-trail.tgz')
 
 /** What the package is made of. */
@@ -24,6 +25,7 @@ const PACKAGE = [
   'session-ends',
   'cli',
   'react',
+  'dashboard',
   'docs',
   'index.ts',
   'hono.ts',
@@ -53,6 +55,11 @@ export function missingSteps(children: Children, env: Record<string, string>): S
   const lock = hashOf([packed, contentOf(EXAMPLE, ['package.json', 'package-lock.json'])])
   const node = (name: string, args: string[]) => children.run({ name, args, cwd: EXAMPLE, env })
   return [
+    {
+      says: 'building the dashboard',
+      needed: !existsSync(DASHBOARD),
+      run: () => children.run({ name: 'the build', args: ['build.ts', 'dashboard'], cwd: ROOT, env: {} }),
+    },
     {
       says: 'packing logout-trail, as it would be published',
       needed: built.packed !== packed || !existsSync(TARBALL),

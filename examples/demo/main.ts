@@ -91,9 +91,11 @@ Look at these, in this order:
      The stand-in for Clerk: revoke a session, let it expire. It is not Clerk, and says so.
   3. curl -s ${urls.service}/v1/sessions/<a session id of the lines below> -H "Authorization: Bearer ${READER_KEY}"
      How that session ended, in one record, and who says so.
-  4. ${urls.service}/docs
+  4. ${urls.service}/dashboard#key=${READER_KEY}
+     The dashboard: how sessions end, each of them, and what comes in while you click. The link holds the demo's key.
+  5. ${urls.service}/docs
      The service's API.
-  5. ${urls.service}/metrics
+  6. ${urls.service}/metrics
      What it counts.
 
 Ctrl-C ends all of it.
