@@ -1,6 +1,6 @@
 /** How many sessions ended, why, after how long, and whether all of it is known. */
 import type { ReactNode } from 'react'
-import type { Durations, EndCounts, Overview as Figures, SessionEnds, Sources } from './analytics.ts'
+import type { Durations, Overview as Figures, SessionEndsOverTime } from '../api/contract.ts'
 import { Divided, edges, Histogram, StackedColumns, type Column, type Series } from './charts.tsx'
 import { change, useAnswer, useNow, usePlace, useReading, useZone, type Answer } from './context.ts'
 import { bucketLabels, count, duration, percent } from './formats.ts'
@@ -22,7 +22,7 @@ export function Overview() {
   const bucket = buckets.find((name) => name === params['bucket']) ?? span?.bucket ?? 'day'
   const query = span ? queryOf({ ...span, bucket }, { zone, org: params['org_id'] }) : null
   const figures = useAnswer<Figures>(query && `/v1/analytics/overview?${query.common}`, REFRESH_MS)
-  const ends = useAnswer<SessionEnds>(
+  const ends = useAnswer<SessionEndsOverTime>(
     query && `/v1/analytics/session-ends?${query.common}&bucket=${bucket}`,
     REFRESH_MS,
   )
@@ -216,7 +216,7 @@ function Tile({
   )
 }
 
-function compared({ total }: EndCounts, { total: before }: EndCounts): string {
+function compared({ total }: Figures['ends'], { total: before }: Figures['ends']): string {
   if (before === 0) return 'none in the time before'
   const more = Math.round((total / before - 1) * 100)
   if (more === 0) return 'as many as in the time before'
@@ -224,7 +224,7 @@ function compared({ total }: EndCounts, { total: before }: EndCounts): string {
   return `${more > 0 ? '+' : '−'}${Math.abs(more)} % to the time before`
 }
 
-function EndsCard({ answer, place }: { answer: Answer<SessionEnds>; place: Place }) {
+function EndsCard({ answer, place }: { answer: Answer<SessionEndsOverTime>; place: Place }) {
   return (
     <Card
       title="Session ends by reason"
@@ -241,9 +241,9 @@ function reasonOf(reason: string | null): Reason {
 }
 
 /** In the order of `reasonLabels`, so that a colour is always in the same place. */
-function seriesOf({ series }: SessionEnds): Series[] {
+function seriesOf({ series }: SessionEndsOverTime): Series[] {
   return (Object.keys(reasonLabels) as Reason[]).flatMap((reason) => {
-    const own = series.filter((one) => reasonOf(one.reason) === reason)
+    const own = series.filter((one) => reasonOf(one.reason ?? null) === reason)
     const [first] = own
     if (!first) return []
     const counts = first.counts.map((_, at) => own.reduce((sum, one) => sum + (one.counts[at] ?? 0), 0))
@@ -251,7 +251,7 @@ function seriesOf({ series }: SessionEnds): Series[] {
   })
 }
 
-function columnsOf({ buckets, bucket, tz, to }: SessionEnds, place: Place): Column[] {
+function columnsOf({ buckets, bucket, tz, to }: SessionEndsOverTime, place: Place): Column[] {
   return buckets.map((at, index) => {
     const [short, long] = bucketLabels(at, tz, bucket)
     const end = Date.parse(buckets[index + 1] ?? to)
@@ -260,7 +260,7 @@ function columnsOf({ buckets, bucket, tz, to }: SessionEnds, place: Place): Colu
   })
 }
 
-function EndsChart({ data, place }: { data: SessionEnds; place: Place }) {
+function EndsChart({ data, place }: { data: SessionEndsOverTime; place: Place }) {
   const series = seriesOf(data)
   const totals = series.map(({ key, label, counts }) => ({
     key,
@@ -292,7 +292,7 @@ function EndsChart({ data, place }: { data: SessionEnds; place: Place }) {
   )
 }
 
-function EndsTable({ data, place }: { data: SessionEnds; place: Place }) {
+function EndsTable({ data, place }: { data: SessionEndsOverTime; place: Place }) {
   const series = seriesOf(data)
   return (
     <div className="scroll" tabIndex={0} role="region" aria-label="Session ends by reason, as a table">
@@ -602,7 +602,7 @@ const HOUR_MS = 3_600_000
 
 type Health = 'well' | 'off' | 'warns'
 
-function SourceList({ sources }: { sources: Sources }) {
+function SourceList({ sources }: { sources: Figures['sources'] }) {
   const { webhook_silence_ms: silenceMs, records_behind: behind } = sources
   return (
     <dl className="facts wide sources">

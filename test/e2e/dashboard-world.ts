@@ -10,7 +10,6 @@ import { seed } from '../../examples/demo/seed.ts'
 import { until } from '../clerk-service.ts'
 import { ROOT } from '../documents.ts'
 import { startService, temporaryFolder, type RunningService } from '../service.ts'
-import { fakeAnalytics } from './analytics-fake.ts'
 import { launchChromium } from './chromium.ts'
 
 export interface DashboardWorld extends AsyncDisposable {
@@ -50,8 +49,6 @@ export async function openDashboard({ days = 30, env = {} }: WorldOptions = {}):
   }
   const service = await startService({ folder, env: { DATABASE_URL: 'file:trail.db', ...env } })
   const [, key = ''] = /#key=([0-9a-f]{48})$/.exec(await service.line(/#key=/)) ?? []
-  const read = async (path: string) =>
-    (await fetch(service.url + path, { headers: { Authorization: `Bearer ${key}` } })).json()
   await until(async () => {
     const metrics = await (await fetch(`${service.url}/metrics`)).text()
     return /^logout_trail_records_lag_entries 0$/m.test(metrics)
@@ -67,7 +64,6 @@ export async function openDashboard({ days = 30, env = {} }: WorldOptions = {}):
         viewport: { width: 1280, height: 900 },
         ...options,
       })
-      await fakeAnalytics(context, { read, now: Date.now })
       return visitor(context)
     },
     logout: async () => {
