@@ -148,7 +148,7 @@ export default defineConfig({
     room(['trail/*.ts'], [toClerk, toHttp, upwards, toSessionEnds, toStores, toDatabase]),
     room(['trail/entry.ts'], [toClerk, toHttp, upwards, toSessionEnds, toStores, toNode]),
     room(['session-ends/**/*.ts'], [toClerk, toHttp, upwards, toStores]),
-    room(['api/*.ts'], [toClerk, toClerkRoom, toStores, toDatabase, upwards, toMain]),
+    room(['api/{*,operations/*}.ts'], [toClerk, toClerkRoom, toStores, toDatabase, upwards, toMain]),
     room([rung1], [toClerk, toClerkRoom, toStores, toDatabase, upwards, toMain, toNode]),
     room(
       ['api/config.ts', 'api/config-values.ts', 'api/ask-clerk.ts'],

@@ -7,24 +7,18 @@ import type { Trail } from '../trail/trail.ts'
 import type { Sources } from './analytics-json.ts'
 import type { Caller } from './caller.ts'
 import { clientAddress, clientNetwork, isLoopback, type AddressRules } from './client-address.ts'
+import { clerkWebhookOperation, logoutOperation } from './operations/logout.ts'
+import { sessionExportOperation, sessionListOperation, sessionOperation } from './operations/sessions.ts'
+import { durationsOperation, overviewOperation, sessionEndsOperation } from './operations/analytics.ts'
+import { entriesOperation, entryStreamOperation } from './operations/entries.ts'
 import {
-  clerkWebhookOperation,
   dashboardOperation,
   docsOperation,
-  durationsOperation,
-  entriesOperation,
-  entryStreamOperation,
   livezOperation,
-  logoutOperation,
   metricsOperation,
   openApiOperation,
-  overviewOperation,
   readyzOperation,
-  sessionEndsOperation,
-  sessionExportOperation,
-  sessionListOperation,
-  sessionOperation,
-} from './operations.ts'
+} from './operations/service.ts'
 import type { DashboardFiles } from './dashboard-files.ts'
 import type { EntryStreams } from './entry-stream.ts'
 import type { LogoutEvent } from './logout-event.ts'

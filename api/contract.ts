@@ -1,6 +1,6 @@
 /**
  * The HTTP contract: the shapes of what is sent and answered. The front ends know the service by these types alone; what
- * OpenAPI says of each operation stands in `operations.ts`.
+ * OpenAPI says of each operation stands in `operations/`.
  */
 import { z } from 'zod'
 import { bucketSizes } from '../session-ends/calendar.ts'

@@ -2,7 +2,7 @@
 import { Marked } from 'marked'
 import type { OpenAPIV3_1 } from 'openapi-types'
 import type { Document } from './openapi.ts'
-import type { CodeSample } from './operations.ts'
+import type { CodeSample } from './operations/parts.ts'
 
 type Operation = OpenAPIV3_1.OperationObject<{ 'x-codeSamples'?: CodeSample[] }>
 type Answer = OpenAPIV3_1.ResponseObject
