@@ -250,6 +250,16 @@ describe('logout-trail doctor, when something is wrong,', () => {
     )
   })
 
+  it('counts the write-ahead logs in the sizes of the trail and the records', async () => {
+    const folder = copyOfLeft()
+    for (const [name, bytes] of [
+      ['trail.db-wal', 2_000_000],
+      ['views.db-wal', 3_000_000],
+    ] as const)
+      writeFileSync(join(folder, name), Buffer.alloc(bytes), { mode: 0o600 })
+    assert.match((await doctor(folder)).said('disk')?.found ?? '', /, trail 2\.\d MB, records 3\.\d MB$/)
+  })
+
   it('names files that others may read', async () => {
     const folder = copyOfLeft()
     chmodSync(join(folder, 'trail.db'), 0o644)
