@@ -167,7 +167,10 @@ describe('logout-trail doctor', () => {
 
   it('says in its help what it does and what its exit codes mean', async () => {
     const { stdout } = await finished(runCli(['doctor', '--help']))
-    assert.match(stdout, /Exit code 0: nothing is wrong \(there may be warnings\); 1:/)
+    assert.match(
+      stdout,
+      /^ {2}0 {2}Nothing is wrong \(there may be warnings\)\.\n {2}1 {2}Something is wrong/m,
+    )
   })
 
   it('refuses what it does not know', async () => {
