@@ -1,47 +1,32 @@
-import { defineCommand } from 'citty'
-import { readTrailPath } from '../api/config.ts'
 import { rfc3339 } from '../api/session-json.ts'
-import { ViewsReader, type Coverage, type Gap } from '../session-ends/views-reader.ts'
-import { viewsPathOf } from '../session-ends/views-schema.ts'
-import { TrailError } from '../trail/error.ts'
-import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
-import { sayBehind } from './behind.ts'
-import { runStrictly } from './strict.ts'
-
-const known = { options: ['json'], positionals: 0, hint: 'coverage takes --json only.' }
+import type { Coverage, Gap } from '../session-ends/views-reader.ts'
+import { commandOf, OR_OUTPUT } from './command.ts'
+import { withRecords } from './records.ts'
+import { sayOut } from './write-out.ts'
 
 const GAPS_SHOWN = 100
 
-export const coverageCommand = defineCommand({
-  meta: {
-    name: 'coverage',
-    description:
-      'How complete the record is: of the sessions that were seen to begin and must be over by now, how many have an end; those without one are listed. Exit code 0: read, whatever the figure; 1: it cannot be read.',
-  },
-  args: { json: { type: 'boolean', description: 'For programs.' } },
-  run: ({ args }) => runStrictly(args, known, () => coverage(args.json ? 'json' : 'text')),
+export const coverageCommand = commandOf({
+  name: 'coverage',
+  summary: 'Say how complete the session records are.',
+  more: `Of the sessions that were seen to begin and must be over by now, how many have an end; the first ${GAPS_SHOWN} of those without one are listed. It may run beside the service.`,
+  args: { json: { type: 'boolean', description: 'For programs: one object.' } },
+  hint: 'coverage takes --json only.',
+  exitCodes: { 0: 'Read, whatever the figure.', 1: `It cannot be read, ${OR_OUTPUT}` },
+  examples: [
+    { line: 'logout-trail coverage', does: 'The figure, and the sessions without an end.' },
+    { line: 'logout-trail coverage --json > coverage.json', does: 'The same, for a program.' },
+  ],
+  run: ({ json }) => coverage(json === true ? 'json' : 'text'),
 })
 
 async function coverage(as: 'json' | 'text'): Promise<void> {
-  const path = readTrailPath()
-  const trail = openSqliteReader(path)
-  const views = new ViewsReader(viewsPathOf(path))
-  try {
-    const position = views.position()
-    if (!position)
-      throw new TrailError(
-        'views-unusable',
-        'There are no session records beside this trail yet: start the service once, or run logout-trail rebuild.',
-      )
-    sayBehind((await trail.head()).nextIndex - position.nextIndex)
+  await withRecords(async ({ views }) => {
     const now = Date.now()
     const figures = views.coverage(now)
     const gaps = views.gaps(now, GAPS_SHOWN)
-    console.log(as === 'json' ? jsonOf(figures, gaps) : textOf(figures, gaps))
-  } finally {
-    views.close()
-    trail.close()
-  }
+    await sayOut(as === 'json' ? jsonOf(figures, gaps) : textOf(figures, gaps))
+  })
 }
 
 function jsonOf(figures: Coverage, gaps: readonly Gap[]): string {

@@ -167,7 +167,10 @@ describe('logout-trail doctor', () => {
 
   it('says in its help what it does and what its exit codes mean', async () => {
     const { stdout } = await finished(runCli(['doctor', '--help']))
-    assert.match(stdout, /Exit code 0: nothing is wrong \(there may be warnings\); 1:/)
+    assert.match(
+      stdout,
+      /^ {2}0 {2}Nothing is wrong \(there may be warnings\)\.\n {2}1 {2}Something is wrong/m,
+    )
   })
 
   it('refuses what it does not know', async () => {
@@ -248,6 +251,16 @@ describe('logout-trail doctor, when something is wrong,', () => {
       said('session records')?.found,
       `of 4 entries, version ${viewsVersion}, 1 entry behind the trail`,
     )
+  })
+
+  it('counts the write-ahead logs in the sizes of the trail and the records', async () => {
+    const folder = copyOfLeft()
+    for (const [name, bytes] of [
+      ['trail.db-wal', 2_000_000],
+      ['views.db-wal', 3_000_000],
+    ] as const)
+      writeFileSync(join(folder, name), Buffer.alloc(bytes), { mode: 0o600 })
+    assert.match((await doctor(folder)).said('disk')?.found ?? '', /, trail 2\.\d MB, records 3\.\d MB$/)
   })
 
   it('names files that others may read', async () => {

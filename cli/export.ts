@@ -2,48 +2,55 @@ import { createWriteStream, existsSync } from 'node:fs'
 import { open, rename, rm } from 'node:fs/promises'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { defineCommand } from 'citty'
 import { exportFormats, exportPieces, type ExportFormat } from '../api/export-text.ts'
 import type { Reads } from '../api/reads.ts'
 import type { SessionFilter } from '../session-ends/sessions-query.ts'
-import { filterArgs, filterFrom, filterOptions } from './filters.ts'
+import { commandOf, OR_OUTPUT } from './command.ts'
+import { filterArgs, filterFrom } from './filters.ts'
 import { progress } from './progress.ts'
-import { withRecords } from './records.ts'
-import { runStrictly, UsageError } from './strict.ts'
+import { withWholeRecords } from './records.ts'
+import { UsageError } from './strict.ts'
+import { writeOut } from './write-out.ts'
 
-const known = {
-  options: [...filterOptions, 'format', 'out'],
-  positionals: 0,
-  hint: 'export takes --format, --out and filters such as --from; logout-trail export --help lists them.',
-}
-
-export const exportCommand = defineCommand({
-  meta: {
-    name: 'export',
-    description:
-      'Write session records as a file, the oldest first, also while the service runs. Its last line says that it is whole. It leaves no entry in the trail; GET /v1/exports/sessions does. Exit code 0: the file is whole and on disk; 1: there is none.',
-  },
+export const exportCommand = commandOf({
+  name: 'export',
+  summary: 'Write session records as a file.',
+  more: 'Those first heard of come first; the last line says that the file is whole. All filters that are given must fit. Nothing is written when the records are behind the trail. It may run beside the service, and leaves no entry in the trail; GET /v1/exports/sessions does.',
   args: {
     format: {
       type: 'string',
+      valueHint: 'format',
       description: `${exportFormats.join(' or ')}. Default: what --out ends with, else csv.`,
     },
     out: {
       type: 'string',
+      valueHint: 'file',
       description: 'The file to write; it must not exist yet. Default: standard output.',
     },
     ...filterArgs,
   },
-  run: ({ args }) => runStrictly(args, known, () => exportSessions(args)),
+  hint: 'export takes --format, --out and filters such as --from; logout-trail export --help lists them.',
+  exitCodes: {
+    0: 'The file is whole, and on disk where --out names it.',
+    1: `There is no file, the records are behind the trail, ${OR_OUTPUT}`,
+  },
+  examples: [
+    { line: 'logout-trail export --out sessions.csv', does: 'Every record, for a spreadsheet.' },
+    {
+      line: 'logout-trail export --from 2026-11-01 --format ndjson',
+      does: 'What ended since the beginning of November (UTC), else was asked to, else began; one record a line.',
+    },
+  ],
+  run: exportSessions,
 })
 
 async function exportSessions(args: Record<string, unknown>): Promise<void> {
   const filter = filterFrom(args)
-  const out = typeof args['out'] === 'string' && args['out'] !== '' ? args['out'] : null
+  const out = typeof args['out'] === 'string' ? args['out'] : null
   const format = formatOf(args['format'], out)
   if (out !== null && existsSync(out))
     throw new UsageError(`--out: ${out} is there already; name a new file.`)
-  await withRecords(async ({ reads }) => {
+  await withWholeRecords(async ({ reads }) => {
     if (out === null) await toStandardOutput(reads, { filter, format })
     else await toFile(reads, { filter, format, out })
   })
@@ -74,14 +81,8 @@ async function* piecesOf(reads: Reads, wanted: Wanted): AsyncGenerator<Uint8Arra
   yield* exportPieces(counted, { ...wanted, upTo: place, start: position, now: Date.now() })
 }
 
-/** Whoever reads may stop reading (`| head`): then nothing more is written, and it is no failure of ours. */
 async function toStandardOutput(reads: Reads, wanted: Wanted): Promise<void> {
-  try {
-    await pipeline(Readable.from(piecesOf(reads, wanted)), process.stdout, { end: false })
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EPIPE')) throw error
-    process.exitCode = 1
-  }
+  for await (const piece of piecesOf(reads, wanted)) await writeOut(piece)
 }
 
 /** It has its name only once it is whole and on disk. */

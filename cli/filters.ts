@@ -21,16 +21,22 @@ const filterNames = Object.keys(filterParameters) as FilterName[]
 
 const optionOf = (name: string) => name.replace('_', '-')
 
-/** For citty. */
-export const filterArgs = Object.fromEntries(
-  filterNames.map((name) => [optionOf(name), { type: 'string' as const, description: meanings[name] }]),
-)
+const valueHints: Partial<Record<FilterName, string>> = {
+  user_id: 'id',
+  session_id: 'id',
+  org_id: 'id',
+  from: 'time',
+  to: 'time',
+  q: 'id',
+}
 
-/** Both ways in which citty names them. */
-export const filterOptions = filterNames.flatMap((name) => [
-  optionOf(name),
-  name.replace(/_(.)/, (_, letter: string) => letter.toUpperCase()),
-])
+/** For citty, and for `--help`. */
+export const filterArgs = Object.fromEntries(
+  filterNames.map((name) => [
+    optionOf(name),
+    { type: 'string' as const, valueHint: valueHints[name] ?? name, description: meanings[name] },
+  ]),
+)
 
 /** @throws {UsageError} naming the option that is wrong. */
 export function filterFrom(args: Record<string, unknown>): SessionFilter {

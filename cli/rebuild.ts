@@ -1,4 +1,3 @@
-import { defineCommand } from 'citty'
 import { existsSync } from 'node:fs'
 import { readTrailPath } from '../api/config.ts'
 import { rebuildViews, refuseRewound } from '../session-ends/follow.ts'
@@ -7,21 +6,14 @@ import { viewsPathOf } from '../session-ends/views-schema.ts'
 import { TrailError } from '../trail/error.ts'
 import { holdLock } from '../trail/stores/sqlite-lock.ts'
 import { openSqliteReader, raiseEpoch } from '../trail/stores/sqlite-reader.ts'
+import { commandOf } from './command.ts'
 import { progress } from './progress.ts'
-import { runStrictly } from './strict.ts'
+import { sayOut } from './write-out.ts'
 
-const known = {
-  options: ['accept-restore', 'acceptRestore'],
-  positionals: 0,
-  hint: 'rebuild takes --accept-restore only.',
-}
-
-export const rebuildCommand = defineCommand({
-  meta: {
-    name: 'rebuild',
-    description:
-      'Make the session records anew from the trail, while the service is stopped. Exit code 0: done; 1: nothing was changed.',
-  },
+export const rebuildCommand = commandOf({
+  name: 'rebuild',
+  summary: 'Make the session records anew from the trail.',
+  more: 'While the service is stopped. The old records stay until the new ones are done.',
   args: {
     'accept-restore': {
       type: 'boolean',
@@ -29,8 +21,16 @@ export const rebuildCommand = defineCommand({
         'The trail was restored from a backup on purpose: accept it, and raise its epoch. When the records show that nothing was restored, it stays.',
     },
   },
-  run: ({ args }) =>
-    runStrictly(args, known, () => rebuild(args['accept-restore'] ? 'accept a restore' : 'as it was')),
+  hint: 'rebuild takes --accept-restore only.',
+  exitCodes: {
+    0: 'Done.',
+    1: 'It was not done, and the message says why; or it was, and the output was closed or full.',
+  },
+  examples: [
+    { line: 'logout-trail rebuild', does: 'After views.db was damaged or deleted.' },
+    { line: 'logout-trail rebuild --accept-restore', does: 'After a backup was copied to trail.db.' },
+  ],
+  run: (args) => rebuild(args['accept-restore'] === true ? 'accept a restore' : 'as it was'),
 })
 
 async function rebuild(how: 'accept a restore' | 'as it was'): Promise<void> {
@@ -42,11 +42,11 @@ async function rebuild(how: 'accept a restore' | 'as it was'): Promise<void> {
   try {
     const refused = await whyRefused(viewsPath, trail)
     if (refused && how === 'as it was') throw refused
-    if (how === 'accept a restore') acceptRestore(path, refused)
+    if (how === 'accept a restore') await acceptRestore(path, refused)
     const startedAt = performance.now()
     const entries = await rebuildViews({ path: viewsPath, trail, onProgress: progress('entries') })
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
-    console.log(`${viewsPath}: made from ${entries} entries in ${seconds} s`)
+    await sayOut(`${viewsPath}: made from ${entries} entries in ${seconds} s`)
   } finally {
     trail.close()
   }
@@ -77,8 +77,8 @@ async function whyRefused(
 }
 
 /** The epoch says that indexes were given out twice: it is raised for nothing less. */
-function acceptRestore(path: string, refused: TrailError | null | undefined): void {
+async function acceptRestore(path: string, refused: TrailError | null | undefined): Promise<void> {
   if (refused === null)
-    console.log(`${path}: nothing was restored, so its epoch stays; the records are made anew.`)
+    await sayOut(`${path}: nothing was restored, so its epoch stays; the records are made anew.`)
   else raiseEpoch(path)
 }

@@ -26,10 +26,13 @@ describe('logout-trail sessions', () => {
     assert.equal(code, 0)
     assert.equal(stderr, '')
     const [head, ...rows] = stdout.trimEnd().split('\n')
-    assert.match(head ?? '', /^WHEN \(UTC\) +HOW +USER +SESSION$/)
+    assert.match(head ?? '', /^STARTED \(UTC\) +ENDED, ELSE ASKED +HOW +USER +SESSION$/)
     assert.equal(rows.length, 7)
     for (const row of rows.slice(0, 5))
-      assert.match(row, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  [a-z -]+ +user_seeded\d{3}  sess_seeded\d{6}$/)
+      assert.match(
+        row,
+        /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  (–  |\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)  [a-z –-]+ +user_seeded\d{3}  sess_seeded\d{6}$/,
+      )
     assert.match(rows.at(-1) ?? '', /^There are more/)
   })
 
@@ -60,6 +63,30 @@ describe('logout-trail sessions', () => {
     )
   })
 
+  it('lists the sessions in the order in which they were first heard of, whenever they ended', async () => {
+    const { stdout } = await cli('sessions', '--limit', '1000')
+    const listed = [...stdout.matchAll(/sess_seeded\d{6}$/gm)].map(([id]) => id)
+    assert.deepEqual(listed, trail.ids().toReversed())
+    const help = (await cli('sessions', '--help')).stdout.replaceAll(/\s+/g, ' ')
+    assert.match(help, /In the order in which the sessions were first heard of/)
+  })
+
+  it('shows when a session began, and when it ended, else was asked to', async () => {
+    const of = async (state: string) => {
+      const args = ['sessions', '--state', state, '--limit', '1']
+      const [, row = ''] = (await cli(...args)).stdout.split('\n')
+      const record = JSON.parse((await cli(...args, '--json')).stdout) as Record<string, string | null>
+      return { cells: row.split(/ {2,}/).slice(0, 2), record }
+    }
+    const shown = (time: string | null | undefined) => time?.slice(0, 19).replace('T', ' ') ?? '–'
+    const ended = await of('ended')
+    assert.deepEqual(ended.cells, [ended.record['started_at'], ended.record['ended_at']].map(shown))
+    const asked = await of('requested')
+    assert.deepEqual(asked.cells, [asked.record['started_at'], asked.record['requested_at']].map(shown))
+    const open = await of('open')
+    assert.deepEqual(open.cells, [shown(open.record['started_at']), '–'])
+  })
+
   it('says what to do when nothing fits', async () => {
     const { code, stdout } = await cli('sessions', '--user-id', 'user_nobody')
     assert.equal(code, 0)
@@ -75,6 +102,13 @@ describe('logout-trail sessions', () => {
       [['--limit', '0'], /^--limit must be a whole number from 1 to 1000\./],
       [['--users', '1'], /^Not known here: --users 1\. sessions takes filters/],
       [['sess_1'], /^Not known here: sess_1\./],
+      [['--no-json'], /^Not known here: --no-json\./],
+      [['--user-id', 'a', '--user-id', 'b'], /^--user-id is given twice; give it once\.\n$/],
+      [['--user-id', 'a', '--userId', 'b'], /^--userId is given twice; give it once\.\n$/],
+      [['-q', 'a', '-q', 'b'], /^-q is given twice; give it once\.\n$/],
+      [['--from='], /^--from has no value; give it one, as in --from <time>\.\n$/],
+      [['--from', '--json'], /^--from has no value;/],
+      [['--state'], /^--state has no value;/],
     ] as const) {
       const { code, stderr, stdout } = await cli('sessions', ...args)
       assert.equal(code, 1, args.join(' '))
@@ -96,7 +130,7 @@ describe('logout-trail sessions', () => {
       '--json',
     ])
       assert.ok(stdout.includes(option), option)
-    assert.match(stdout, /2026-11-01 for midnight UTC/)
+    assert.match(stdout.replaceAll(/\s+/g, ' '), /2026-11-01 for midnight UTC/)
   })
 })
 
@@ -139,6 +173,11 @@ describe('logout-trail export', () => {
     assert.equal(nowhere.code, 1)
     assert.match(nowhere.stderr, /^--out: ENOENT/)
     assert.ok(!existsSync(join(folder, 'no')))
+    for (const args of [['--out'], ['--out='], ['--out', '--format', 'csv']]) {
+      const unnamed = await cli('export', ...args)
+      assert.deepEqual([unnamed.code, unnamed.stdout], [1, ''])
+      assert.equal(unnamed.stderr, '--out has no value; give it one, as in --out <file>.\n')
+    }
     assert.match((await cli('export', '--format', 'xlsx')).stderr, /^--format must be csv or ndjson\./)
   })
 })

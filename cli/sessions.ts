@@ -1,33 +1,43 @@
-import { defineCommand } from 'citty'
 import { wholeNumber } from '../api/query.ts'
 import { sessionJson } from '../api/session-json.ts'
 import type { SessionRecord } from '../session-ends/record.ts'
-import { filterArgs, filterFrom, filterOptions } from './filters.ts'
+import { commandOf, OR_OUTPUT } from './command.ts'
+import { filterArgs, filterFrom } from './filters.ts'
 import { withRecords } from './records.ts'
-import { runStrictly, UsageError } from './strict.ts'
-
-const known = {
-  options: [...filterOptions, 'limit', 'json'],
-  positionals: 0,
-  hint: 'sessions takes filters such as --user-id, --limit and --json; logout-trail sessions --help lists them.',
-}
+import { UsageError } from './strict.ts'
+import { sayOut, writeOut } from './write-out.ts'
 
 const LIMIT = 20
 const MOST = 1000
 const limits = wholeNumber({ least: 1, most: MOST })
 
-export const sessionsCommand = defineCommand({
-  meta: {
-    name: 'sessions',
-    description:
-      'List session records, the newest first, also while the service runs. All filters that are given must fit; export gives all of them. Exit code 0: read, whatever was found; 1: it cannot be read.',
-  },
+export const sessionsCommand = commandOf({
+  name: 'sessions',
+  summary: 'List session records.',
+  more: 'In the order in which the sessions were first heard of, the last of them at the top, whenever they ended. All filters that are given must fit; export gives all that fit. It may run beside the service.',
   args: {
     ...filterArgs,
-    limit: { type: 'string', description: `How many, from 1 to ${MOST}.`, default: String(LIMIT) },
+    limit: {
+      type: 'string',
+      valueHint: 'number',
+      description: `How many, from 1 to ${MOST}.`,
+      default: String(LIMIT),
+    },
     json: { type: 'boolean', description: 'For programs: one record a line, as the API gives it.' },
   },
-  run: ({ args }) => runStrictly(args, known, () => sessions(args)),
+  hint: 'sessions takes filters such as --user-id, --limit and --json; logout-trail sessions --help lists them.',
+  exitCodes: { 0: 'Read, whatever was found.', 1: `It cannot be read, ${OR_OUTPUT}` },
+  examples: [
+    {
+      line: 'logout-trail sessions --user-id user_2abc --limit 5',
+      does: 'The five sessions of a person that were heard of last.',
+    },
+    {
+      line: 'logout-trail sessions --reason revoked --from 2026-11-01',
+      does: 'What was revoked since the beginning of November (UTC).',
+    },
+  ],
+  run: sessions,
 })
 
 async function sessions(args: Record<string, unknown>): Promise<void> {
@@ -39,21 +49,21 @@ async function sessions(args: Record<string, unknown>): Promise<void> {
     const { listed } = await reading.list({ ...request, limit: limit + 1 })
     const shown = listed.slice(0, limit).map(({ record }) => record)
     if (args['json'] === true) {
-      for (const record of shown) console.log(JSON.stringify(sessionJson(record)))
+      await writeOut(shown.map((record) => `${JSON.stringify(sessionJson(record))}\n`).join(''))
       return
     }
-    console.log(shown.length === 0 ? nothing(Object.keys(filter).length > 0) : tableOf(shown))
-    if (listed.length > limit) console.log(`\nThere are more: --limit shows more of them, export all.`)
+    const more = listed.length > limit ? '\n\nThere are more: --limit shows more of them, export all.' : ''
+    await sayOut((shown.length === 0 ? nothing(Object.keys(filter).length > 0) : tableOf(shown)) + more)
   })
 }
 
 function nothing(filtered: boolean): string {
   return filtered
-    ? 'No session record fits. Ids must be whole; logout-trail sessions without filters shows the newest.'
+    ? 'No session record fits. Ids must be whole; logout-trail sessions without filters shows those heard of last.'
     : 'There are no session records yet: the first logout or webhook begins them.'
 }
 
-const head = ['WHEN (UTC)', 'HOW', 'USER', 'SESSION']
+const head = ['STARTED (UTC)', 'ENDED, ELSE ASKED', 'HOW', 'USER', 'SESSION']
 
 function tableOf(records: readonly SessionRecord[]): string {
   const rows = [head, ...records.map(rowOf)]
@@ -70,7 +80,7 @@ function tableOf(records: readonly SessionRecord[]): string {
 
 function rowOf(record: SessionRecord): string[] {
   const { ended_at, requested_at, started_at, user_id, session_id } = record
-  return [timeOf(ended_at ?? requested_at ?? started_at), howOf(record), user_id ?? '–', session_id]
+  return [timeOf(started_at), timeOf(ended_at ?? requested_at), howOf(record), user_id ?? '–', session_id]
 }
 
 function timeOf(ms: number | null): string {

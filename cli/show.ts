@@ -1,40 +1,32 @@
-import { defineCommand } from 'citty'
-import { readTrailPath } from '../api/config.ts'
 import { rfc3339, sessionJson } from '../api/session-json.ts'
-import { ENTRIES_LIMIT, ViewsReader } from '../session-ends/views-reader.ts'
-import { viewsPathOf } from '../session-ends/views-schema.ts'
+import { ENTRIES_LIMIT } from '../session-ends/views-reader.ts'
 import type { Entry } from '../trail/entry.ts'
-import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
-import { sayBehind } from './behind.ts'
-import { runStrictly } from './strict.ts'
+import { commandOf, OR_OUTPUT } from './command.ts'
+import { withRecords } from './records.ts'
+import { sayOut } from './write-out.ts'
 
-const known = {
-  options: ['session_id', 'json'],
-  positionals: 1,
-  hint: 'show takes one session id and --json.',
-}
-
-export const showCommand = defineCommand({
-  meta: {
-    name: 'show',
-    description:
-      'Show how a session ended, and the entries that say so, also while the service runs. Exit code 0: found; 1: nothing is known of it, or it cannot be read.',
-  },
+export const showCommand = commandOf({
+  name: 'show',
+  summary: 'Show how one session ended, and the entries that say so.',
+  more: 'It may run beside the service.',
   args: {
-    session_id: { type: 'positional', required: true, description: 'Clerk’s id, sess_…' },
+    session_id: { type: 'positional', required: true, description: 'Clerk’s id of the session, sess_…' },
     json: { type: 'boolean', description: 'For programs: the JSON of GET /v1/sessions/{session_id}.' },
   },
-  run: ({ args }) => runStrictly(args, known, () => show(args.session_id, args.json ? 'json' : 'text')),
+  hint: 'show takes one session id and --json.',
+  exitCodes: { 0: 'Found.', 1: `Nothing is known of it, it cannot be read, ${OR_OUTPUT}` },
+  examples: [
+    {
+      line: 'logout-trail show sess_2abc',
+      does: 'A sentence that says how it ended, the facts, and what was told.',
+    },
+    { line: 'logout-trail show sess_2abc --json > session.json', does: 'The same, for a program.' },
+  ],
+  run: ({ session_id, json }) => show(String(session_id), json === true ? 'json' : 'text'),
 })
 
 async function show(id: string, as: 'json' | 'text'): Promise<void> {
-  const path = readTrailPath()
-  const trail = openSqliteReader(path)
-  const views = new ViewsReader(viewsPathOf(path))
-  try {
-    const known = views.position()?.nextIndex ?? 0
-    const behind = (await trail.head()).nextIndex - known
-    sayBehind(behind)
+  await withRecords(async ({ path, trail, views, known, behind }) => {
     const found = views.session(id, Date.now())
     if (!found) {
       console.error(
@@ -47,11 +39,8 @@ async function show(id: string, as: 'json' | 'text'): Promise<void> {
     }
     const entries = await trail.at(found.indexes)
     const record = sessionJson(found.record)
-    console.log(as === 'json' ? JSON.stringify({ ...record, entries }) : textOf(record, entries))
-  } finally {
-    views.close()
-    trail.close()
-  }
+    await sayOut(as === 'json' ? JSON.stringify({ ...record, entries }) : textOf(record, entries))
+  })
 }
 
 function textOf({ sentence, ...record }: ReturnType<typeof sessionJson>, entries: readonly Entry[]): string {

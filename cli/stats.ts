@@ -1,45 +1,53 @@
-import { defineCommand } from 'citty'
 import { durationsJson, endsJson, overviewJson, type AskedEnds } from '../api/analytics-json.ts'
 import { BUCKETS_LIMIT, endsParameters, spanOf } from '../api/analytics-query.ts'
 import { isRefused, valuesOf } from '../api/query.ts'
 import type { Span } from '../session-ends/analytics.ts'
 import { bucketStarts, type BucketSize } from '../session-ends/calendar.ts'
+import { commandOf, OR_OUTPUT } from './command.ts'
 import { wrongOption } from './filters.ts'
 import { withRecords } from './records.ts'
 import { statsText } from './stats-text.ts'
-import { runStrictly, UsageError } from './strict.ts'
+import { UsageError } from './strict.ts'
+import { sayOut } from './write-out.ts'
 
-const known = {
-  options: ['from', 'to', 'tz', 'by', 'org-id', 'orgId', 'json'],
-  positionals: 0,
-  hint: 'stats takes --from, --to, --tz, --by, --org-id and --json; logout-trail stats --help explains them.',
-}
-
-export const statsCommand = defineCommand({
-  meta: {
-    name: 'stats',
-    description:
-      'Count session ends over time, why they ended, how long sessions lasted and how complete the records are, also while the service runs. Exit code 0: read, whatever was found; 1: it cannot be read.',
-  },
+export const statsCommand = commandOf({
+  name: 'stats',
+  summary: 'Count session ends, and how long sessions lasted.',
+  more: 'How many sessions ended over time and why, how long they lasted, and how complete the records are. It may run beside the service.',
   args: {
     from: {
       type: 'string',
+      valueHint: 'time',
       description:
         'From this time on: 2026-11-01T00:00:00Z, or 2026-11-01 for midnight in --tz. 30 days by default.',
     },
-    to: { type: 'string', description: 'Before this time. The end of today by default.' },
-    tz: { type: 'string', description: 'A time zone such as Europe/Lisbon. UTC by default.' },
+    to: { type: 'string', valueHint: 'time', description: 'Before this time. The end of today by default.' },
+    tz: {
+      type: 'string',
+      valueHint: 'zone',
+      description: 'A time zone such as Europe/Lisbon. UTC by default.',
+    },
     by: {
       type: 'string',
+      valueHint: 'words',
       description: 'One or two of reason (the default), initiator, confidence and device: reason,device.',
     },
-    'org-id': { type: 'string', description: 'Of this organisation.' },
+    'org-id': { type: 'string', valueHint: 'id', description: 'Of this organisation.' },
     json: {
       type: 'boolean',
       description: 'For programs: the JSON of the three routes under /v1/analytics, as one object.',
     },
   },
-  run: ({ args }) => runStrictly(args, known, () => stats(args)),
+  hint: 'stats takes --from, --to, --tz, --by, --org-id and --json; logout-trail stats --help explains them.',
+  exitCodes: { 0: 'Read, whatever was found.', 1: `It cannot be read, ${OR_OUTPUT}` },
+  examples: [
+    { line: 'logout-trail stats --tz Europe/Lisbon', does: 'The last 30 days, by the days of Lisbon.' },
+    {
+      line: 'logout-trail stats --from 2026-11-01 --by reason,device',
+      does: 'Since the beginning of November (UTC), by reason and device.',
+    },
+  ],
+  run: stats,
 })
 
 async function stats(args: Record<string, unknown>): Promise<void> {
@@ -56,7 +64,7 @@ async function stats(args: Record<string, unknown>): Promise<void> {
       durations: durationsJson(asked, bins),
       overview: overviewJson(asked, overview, { records_behind: behind }),
     }
-    console.log(args['json'] === true ? JSON.stringify(found) : statsText(found))
+    await sayOut(args['json'] === true ? JSON.stringify(found) : statsText(found))
   })
 }
 

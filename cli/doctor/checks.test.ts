@@ -59,10 +59,16 @@ const records: RecordFacts = {
 const file: FileFacts = { path: 'data/trail.db', is: 'trail', bytes: 1_200_000, mode: 0o600 }
 const log: FileFacts = { path: 'data/trail.db-wal', is: 'trail log', bytes: 4_100_000, mode: 0o600 }
 const views: FileFacts = { path: 'data/views.db', is: 'records', bytes: 900_000, mode: 0o600 }
+const viewsLog: FileFacts = {
+  path: 'data/views.db-wal',
+  is: 'records log',
+  bytes: 3_400_000,
+  mode: 0o600,
+}
 
 const data: DataFacts = {
   trailPath: 'data/trail.db',
-  files: { found: [file, log, views] },
+  files: { found: [file, log, views, viewsLog] },
   disk: { found: { freeBytes: 40e9, totalBytes: 100e9 } },
   running: { found: true },
   trail: { found: trail },
@@ -431,14 +437,14 @@ const cases: [name: string, change: Change, state: State, found: string, fix: st
     'disk',
     { data: { disk: { found: { freeBytes: 1e9, totalBytes: 10e9 } } } },
     'warning',
-    '1.0 GB free (10 %), trail 1.2 MB, records 900.0 kB',
+    '1.0 GB free (10 %), trail 5.3 MB, records 4.3 MB',
     'Make room',
   ],
   [
     'disk',
     { data: { disk: { found: { freeBytes: 4e9, totalBytes: 100e9 } } } },
     'warning',
-    '4.0 GB free (4 %), trail 1.2 MB, records 900.0 kB',
+    '4.0 GB free (4 %), trail 5.3 MB, records 4.3 MB',
     'Make room',
   ],
   [
@@ -503,7 +509,7 @@ describe('the checks', () => {
       ['coverage', 'info', '100.0 %: of 40 sessions that must be over, 40 have an end', null],
       ['unconfirmed', 'info', 'none', null],
       ['permissions', 'fine', 'the files are for their own user only', null],
-      ['disk', 'fine', '40.0 GB free (40 %), trail 1.2 MB, records 900.0 kB', null],
+      ['disk', 'fine', '40.0 GB free (40 %), trail 5.3 MB, records 4.3 MB', null],
       ['write-ahead log', 'fine', '4.1 MB', null],
       ['logout endpoint', 'info', 'on', null],
       [

@@ -128,9 +128,10 @@ export function disk({ disk, files }: DataFacts): Verdict {
   )
 }
 
+/** With its write-ahead log, which may be larger than the file itself. */
 function bytesOf(files: readonly FileFacts[], is: 'trail' | 'records'): string {
-  const file = files.find((one) => one.is === is)
-  return file ? `, ${is} ${size(file.bytes)}` : ''
+  const own = files.filter((one) => one.is === is || one.is === `${is} log`)
+  return own.length === 0 ? '' : `, ${is} ${size(own.reduce((sum, { bytes }) => sum + bytes, 0))}`
 }
 
 /** `journal_size_limit` of the trail: it is cut back to this when it is begun anew. */

@@ -51,7 +51,7 @@ export interface DataFacts {
 
 export interface FileFacts {
   path: string
-  is: 'trail' | 'trail log' | 'records' | 'beside'
+  is: 'trail' | 'trail log' | 'records' | 'records log' | 'beside'
   bytes: number
   /** Permission bits. */
   mode: number
@@ -142,7 +142,7 @@ function filesOf(trailPath: string): FileFacts[] {
     [`${trailPath}-shm`]: 'beside',
     [`${trailPath}.lock`]: 'beside',
     [views]: 'records',
-    [`${views}-wal`]: 'beside',
+    [`${views}-wal`]: 'records log',
     [`${views}-shm`]: 'beside',
   }
   return Object.entries(kinds).flatMap(([path, is]) => {

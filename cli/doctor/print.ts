@@ -1,5 +1,6 @@
 /** The checks for people: a line each, what to do below it, and a sum. */
 import { styleText } from 'node:util'
+import { columnsOf, wrapped } from '../lines.ts'
 import type { Check, State } from './check.ts'
 
 export interface Paper {
@@ -12,13 +13,10 @@ export interface Paper {
 const MARKS = { fine: '✔', warning: '!', wrong: '✖', info: '·' } as const satisfies Record<State, string>
 const COLOURS = { fine: 'green', warning: 'yellow', wrong: 'red', info: 'dim', dim: 'dim' } as const
 
-const WIDEST = 100
-const NARROWEST = 60
-
 /** Of this stream: colours on a terminal only, and not with NO_COLOR. */
 export function paperOf(stream: NodeJS.WriteStream): Paper {
   return {
-    columns: Math.max(NARROWEST, Math.min(WIDEST, stream.columns ?? 80)),
+    columns: columnsOf(stream),
     paint: (state, text) => styleText(COLOURS[state], text, { stream }),
   }
 }
@@ -42,19 +40,6 @@ function linesOf({ name, state, found, fix }: Check, width: number, { columns, p
     ...rest.map((text) => margin + text),
     ...fixes.map((text) => margin + paint(state === 'info' ? 'dim' : state, text)),
   ]
-}
-
-/** At spaces; a word that is longer than a line stays whole, so that it can be copied. */
-function wrapped(text: string, room: number): string[] {
-  const lines: string[] = []
-  let line = ''
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > room) {
-      lines.push(line)
-      line = word
-    } else line = line === '' ? word : `${line} ${word}`
-  }
-  return [...lines, line]
 }
 
 function sumOf(checks: readonly Check[], { paint }: Paper): string {
