@@ -281,7 +281,7 @@ function mountDashboard(app: Hono, { dashboard, settings, developmentToken, read
       version,
     },
   })
-  app.get('/dashboard/', (c) => c.redirect('../dashboard', 308))
+  app.get('/dashboard/', (c) => c.redirect(`../dashboard${new URL(c.req.url).search}`, 308))
   const [first, ...others] = pages
   app.get(
     first,

@@ -205,7 +205,9 @@ export const Overview = z
       .object({ open: count, requested: count, unconfirmed: count })
       .meta({ description: 'How many records stand so now, whatever the time that is asked for.' }),
     ends: Ends,
-    previous: Ends.meta({ description: 'In as long a time before `from`.' }),
+    previous: Ends.meta({
+      description: 'In as long a time before `from` as has passed since it, until `to`.',
+    }),
     confirmation: z.object({ sessions: count, p50_ms: percentile, p90_ms: percentile }).meta({
       description:
         'From the click to the end, of logouts that were clicked in the time and that Clerk confirmed within 10 minutes.',

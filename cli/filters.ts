@@ -12,7 +12,7 @@ const meanings: Record<FilterName, string> = {
   reason: 'signed-out, revoked, expired, abandoned, replaced, account-deleted, account-banned or unknown.',
   initiator: 'Who ended it: user, policy, admin or system.',
   confidence: 'confirmed (Clerk says so of this session) or inferred.',
-  from: 'When it ended, else was asked to, else began: from this time on. 2026-11-01T00:00:00Z, or 2026-11-01 for midnight UTC.',
+  from: 'When it ended (at the latest), else was asked to, else began: from this time on. 2026-11-01T00:00:00Z, or 2026-11-01 for midnight UTC.',
   to: 'The same, before this time.',
   q: 'The whole id of a session, a user or an organisation.',
 }

@@ -1,5 +1,5 @@
 /** The frame: who reads, where one is, the keys of the keyboard. */
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import { useCallback, useEffect, useMemo, useState } from 'react'
 import type { DashboardSettings } from '../api/contract.ts'
 import { apiWith } from './api.ts'
 import { isTyping } from './app-keys.ts'
@@ -222,7 +222,6 @@ const keys = [
 ] as const
 
 function Help({ onClose }: { onClose: () => void }) {
-  const close = useRef<HTMLButtonElement>(null)
   return (
     <Dialog name="Keyboard" className="box" onClose={onClose}>
       <h2>Keyboard</h2>
@@ -236,7 +235,7 @@ function Help({ onClose }: { onClose: () => void }) {
           </div>
         ))}
       </dl>
-      <button type="button" ref={close} onClick={onClose}>
+      <button type="button" onClick={onClose}>
         Close
       </button>
     </Dialog>

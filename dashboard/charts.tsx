@@ -95,6 +95,8 @@ export interface Series {
 const HEIGHT = 260
 const PAD = { top: 10, right: 4, bottom: 24, left: 40 }
 const LABEL_WIDTH = 58
+/** Of `1 h 30 min`. */
+const EDGE_WIDTH = 76
 
 /** The first series lies at the bottom. */
 export function StackedColumns({
@@ -224,7 +226,7 @@ export function Histogram({ says, bars, marks }: { says: string; bars: Bar[]; ma
   const slot = Math.max(0, width - 2) / Math.max(1, bars.length)
   const floor = HISTOGRAM_HEIGHT - 22
   const height = (value: number) => ((floor - MARKS_HEIGHT) * value) / most
-  const every = Math.max(1, Math.ceil(52 / Math.max(1, slot)))
+  const every = Math.max(1, Math.ceil(EDGE_WIDTH / Math.max(1, slot)))
   const x = (ms: number) => {
     const at = bars.findIndex((one) => ms < one.to_ms)
     const one = bars[at]

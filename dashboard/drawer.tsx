@@ -133,6 +133,7 @@ function Facts({ detail, place }: { detail: SessionDetail; place: Place }) {
           <dd>
             <Id id={org_id} what="the organisation’s id" />
             <Link to={elsewhere(place, 'sessions', { org_id })}>All its sessions</Link>
+            <Link to={elsewhere(place, 'overview', { org_id })}>How they end</Link>
           </dd>
         </div>
       )}

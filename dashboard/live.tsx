@@ -74,7 +74,8 @@ export function Live() {
 function fits(entry: Entry, { params }: Place): boolean {
   const { source, kinds, id } = params
   if (source !== undefined && entry.source !== source) return false
-  if (kinds !== undefined && kindGroups[kinds]?.has(entry.kind) === false) return false
+  if (kinds !== undefined && Object.hasOwn(kindGroups, kinds) && kindGroups[kinds]?.has(entry.kind) === false)
+    return false
   return (
     id === undefined ||
     [entry.session_id, entry.user_id, entry.org_id, entry.actor_id].some((one) => one?.includes(id))

@@ -5,7 +5,7 @@ import { Divided, edges, Histogram, StackedColumns, type Column, type Series } f
 import { change, useAnswer, useNow, usePlace, useReading, useZone, type Answer } from './context.ts'
 import { bucketLabels, count, duration, percent } from './formats.ts'
 import { Choices, Link, Moment, Nothing, Select, Skeleton, Swatch, Trouble } from './parts.tsx'
-import { elsewhere, type Place } from './place.ts'
+import { sessionsOf, type Place } from './place.ts'
 import { buckets, presets, spanOf, type Span } from './ranges.ts'
 import { intentLabels, reasonLabels, type Reason } from './words.ts'
 import { addDays, dayOf } from './zones.ts'
@@ -139,7 +139,10 @@ function Card<T>({
       'replace',
     )
   return (
-    <section className={answer.loading && answer.data ? 'card stale' : 'card'} aria-label={title}>
+    <section
+      className={(answer.loading || answer.refusal) && answer.data ? 'card stale' : 'card'}
+      aria-label={title}
+    >
       <header>
         <h2>{title}</h2>
         {table && (
@@ -150,14 +153,14 @@ function Card<T>({
       </header>
       {answer.refusal && <Trouble refusal={answer.refusal} again={answer.again} />}
       {!answer.refusal && !answer.data && <Skeleton lines={4} />}
-      {!answer.refusal && answer.data && (asTable ? table.of(answer.data) : children(answer.data))}
+      {answer.data && (asTable ? table.of(answer.data) : children(answer.data))}
     </section>
   )
 }
 
 function Tiles({ answer, place }: { answer: Answer<Figures>; place: Place }) {
   const { data } = answer
-  const { ends, previous, now } = data ?? {}
+  const { ends, previous, now, coverage } = data ?? {}
   return (
     <dl className={answer.loading && data ? 'tiles stale' : 'tiles'}>
       <Tile
@@ -178,14 +181,14 @@ function Tiles({ answer, place }: { answer: Answer<Figures>; place: Place }) {
       <Tile
         name="Open now"
         value={now && count(now.open)}
-        note={now && `${count(now.requested)} asked to log out`}
-        to={elsewhere(place, 'sessions', { state: 'open' })}
+        note={now && coverage && openNote(now.requested, coverage.sessions - coverage.ended)}
+        to={sessionsOf(place, { state: 'open' })}
       />
       <Tile
         name="Not confirmed"
         value={now && count(now.unconfirmed)}
-        note="for over 10 minutes"
-        to={elsewhere(place, 'sessions', { state: 'requested' })}
+        note="for over 10 minutes; the list has newer ones too"
+        to={sessionsOf(place, { state: 'requested' })}
         warns={(now?.unconfirmed ?? 0) > 0}
       />
     </dl>
@@ -216,6 +219,11 @@ function Tile({
   )
 }
 
+function openNote(requested: number, overdue: number): string {
+  const asked = `${count(requested)} asked to log out`
+  return overdue > 0 ? `${asked}; ${count(overdue)} must be over by now` : asked
+}
+
 function compared({ total }: Figures['ends'], { total: before }: Figures['ends']): string {
   if (before === 0) return 'none in the time before'
   const more = Math.round((total / before - 1) * 100)
@@ -237,7 +245,7 @@ function EndsCard({ answer, place }: { answer: Answer<SessionEndsOverTime>; plac
 }
 
 function reasonOf(reason: string | null): Reason {
-  return reason !== null && reason in reasonLabels ? (reason as Reason) : 'unknown'
+  return reason !== null && Object.hasOwn(reasonLabels, reason) ? (reason as Reason) : 'unknown'
 }
 
 /** In the order of `reasonLabels`, so that a colour is always in the same place. */
@@ -251,12 +259,15 @@ function seriesOf({ series }: SessionEndsOverTime): Series[] {
   })
 }
 
-function columnsOf({ buckets, bucket, tz, to }: SessionEndsOverTime, place: Place): Column[] {
+/** What a column counts lies within the span; an hour has no list of its own, because lists begin and end with days. */
+function columnsOf({ buckets, bucket, tz, from, to }: SessionEndsOverTime, place: Place): Column[] {
   return buckets.map((at, index) => {
     const [short, long] = bucketLabels(at, tz, bucket)
-    const end = Date.parse(buckets[index + 1] ?? to)
-    const days = { from: dayOf(Date.parse(at), tz), until: dayOf(end - 1, tz) }
-    return { short, long, to: elsewhere(place, 'sessions', { state: 'ended', ...days }) }
+    if (bucket === 'hour') return { short, long, to: null }
+    const start = Math.max(Date.parse(at), Date.parse(from))
+    const end = Math.min(Date.parse(buckets[index + 1] ?? to), Date.parse(to))
+    const days = { from: dayOf(start, tz), until: dayOf(end - 1, tz) }
+    return { short, long, to: sessionsOf(place, { state: 'ended', ...days }) }
   })
 }
 
@@ -277,7 +288,7 @@ function EndsChart({ data, place }: { data: SessionEndsOverTime; place: Place })
         {totals.map(({ key, label, total }) => (
           <li key={key}>
             <Link
-              to={elsewhere(place, 'sessions', {
+              to={sessionsOf(place, {
                 reason: key,
                 ...(Object.keys(span).length > 0 ? span : { range: '30d' }),
               })}
@@ -523,7 +534,7 @@ function ConfirmationCard({ answer, place }: { answer: Answer<Figures>; place: P
           <div>
             <dt>Asked for, and never confirmed</dt>
             <dd>
-              <Link to={elsewhere(place, 'sessions', { state: 'requested' })}>
+              <Link to={sessionsOf(place, { state: 'requested' })}>
                 <b>{count(now.unconfirmed)}</b>
               </Link>
               <small>
@@ -536,9 +547,10 @@ function ConfirmationCard({ answer, place }: { answer: Answer<Figures>; place: P
             <dd>
               <b>{percent(coverage.ended, coverage.sessions)}</b> of {count(coverage.sessions)}
               <small>
-                {coverage.unknown === 0
-                  ? 'of each it is known how'
-                  : `of ${count(coverage.unknown)} nobody knows how`}
+                {coverage.ended < coverage.sessions
+                  ? `${count(coverage.sessions - coverage.ended)} have none`
+                  : 'none is missing'}
+                {coverage.unknown > 0 && `; of ${count(coverage.unknown)} nobody knows how`}
               </small>
             </dd>
           </div>

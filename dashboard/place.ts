@@ -55,6 +55,12 @@ export function changed(place: Place, changes: Changes): Place {
   return { ...place, params }
 }
 
+/** The sessions behind a figure of the overview: of the same organisation, where it is of one. */
+export function sessionsOf(place: Place, own: Readonly<Record<string, string>>): Place {
+  const { org_id } = place.params
+  return elsewhere(place, 'sessions', { ...(org_id !== undefined && { org_id }), ...own })
+}
+
 /** Another page, in the same time zone. */
 export function elsewhere(
   { params }: Place,

@@ -45,14 +45,20 @@ export function spanOf(params: Readonly<Record<string, string>>, { now, zone }: 
 
 const LONGEST_IN_HOURS = 3
 const LONGEST_IN_DAYS = 180
+const LONGEST_IN_WEEKS = 1100
 
 function customSpan(from = '', until = '', { now, zone }: Now): Span | null {
   const last = until === '' ? dayOf(now, zone) : until
   const first = from === '' ? addDays(isDay(last) ? last : dayOf(now, zone), -29) : from
   if (!isDay(first) || !isDay(last) || first > last) return null
   const days = (Date.parse(last) - Date.parse(first)) / (24 * HOUR_MS) + 1
-  const bucket = days <= LONGEST_IN_HOURS ? 'hour' : days <= LONGEST_IN_DAYS ? 'day' : 'week'
-  return { from: first, to: addDays(last, 1), bucket }
+  return { from: first, to: addDays(last, 1), bucket: bucketFor(days) }
+}
+
+function bucketFor(days: number): Bucket {
+  if (days <= LONGEST_IN_HOURS) return 'hour'
+  if (days <= LONGEST_IN_DAYS) return 'day'
+  return days <= LONGEST_IN_WEEKS ? 'week' : 'month'
 }
 
 /** `GET /v1/sessions` takes a bare day for one in UTC, so it is told moments. */

@@ -26,5 +26,11 @@ export function takeKeyFromAddress(): string | null {
   const [, key] = /^#key=(.+)$/.exec(location.hash) ?? []
   if (key === undefined) return null
   history.replaceState(history.state, '', location.pathname + location.search)
-  return decodeURIComponent(key)
+  try {
+    return decodeURIComponent(key)
+  } catch (error) {
+    // Cut off in the middle: no key then, as the service will say.
+    if (error instanceof URIError) return key
+    throw error
+  }
 }

@@ -19,7 +19,11 @@ function wallFormat(zone: string): Intl.DateTimeFormat {
   return made
 }
 
+/** As the service has it: a name, and no offset. */
+const NAME = /^[A-Za-z][\w+-]*(\/[A-Za-z][\w+-]*)*$/
+
 export function isZone(name: string): boolean {
+  if (!NAME.test(name)) return false
   try {
     return wallFormat(name) instanceof Intl.DateTimeFormat
   } catch (error) {

@@ -13,12 +13,13 @@ import {
   type SessionId,
   type UserId,
 } from '../trail/entry.ts'
-import { durationsIn, endsOverTime, overviewOf, type Span } from './analytics.ts'
+import { durationsIn, endsOverTime, overviewOf, passedOf, type Span } from './analytics.ts'
 import { barsOf, spreadOf } from './bins.ts'
 import { bucketSizes, bucketStarts } from './calendar.ts'
 import { deviceFactOf, deviceOf, devices, type Device } from './device.ts'
 import { dimensions, type Dimension } from './outcome.ts'
 import { reasons, type SessionRecord } from './record.ts'
+import { listSessions } from './session-list.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -221,6 +222,25 @@ describe('session ends over time', () => {
     )
   })
 
+  it('are as many as the list of sessions finds, for every reason', () => {
+    fc.assert(
+      fc.property(spans, fc.constantFrom(...reasons), (span, reason) => {
+        const { from, to } = span
+        const series = endsOverTime(trail.db(), { ...span, starts: [from], by: ['reason'] })
+        const counted = series.find(({ is }) => is[0] === reason)?.total ?? 0
+        const filter = { reason, from, to, ...(span.org_id === undefined ? {} : { org_id: span.org_id }) }
+        const found = listSessions(trail.db(), {
+          filter,
+          order: 'newest',
+          beyond: null,
+          limit: 100_000,
+          now: NOW,
+        })
+        assert.equal(found.length, counted, `${reason}, ${to - from} ms`)
+      }),
+    )
+  })
+
   it('are of every reason in what is tested here', () => {
     assert.deepEqual(
       new Set(endsIn({ from: 0, to: 2 * UNTIL }).map(({ reason }) => reason)),
@@ -282,7 +302,10 @@ describe('the overview', () => {
           unconfirmed: count(({ unconfirmed }) => unconfirmed),
         })
         assert.deepEqual(overview.ends, endsOf(endsIn(span)))
-        assert.deepEqual(overview.previous, endsOf(endsIn({ ...span, from: from - (to - from), to: from })))
+        assert.deepEqual(
+          overview.previous,
+          endsOf(endsIn({ ...span, from: from - passedOf(span, NOW), to: from })),
+        )
         const confirmed = within(span, clickOf)
           .map((session) => Math.max(0, (session.ended_at ?? 0) - (clickOf(session) ?? 0)))
           .toSorted((a, b) => a - b)

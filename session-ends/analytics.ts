@@ -90,6 +90,12 @@ export interface Overview {
   heard: Heard
 }
 
+/** How much of the span has passed, in whole quarters: this morning is not compared with the whole of last week. */
+export function passedOf({ from, to }: Span, now: number): number {
+  const passed = Math.min(to, Math.ceil(now / QUARTER_MS) * QUARTER_MS) - from
+  return passed > 0 ? passed : to - from
+}
+
 /** When an entry of each source was last recorded: ms since 1970, null for none. */
 export type Heard = Record<'api' | 'webhook' | 'sweep', number | null>
 
@@ -104,7 +110,7 @@ export function overviewOf(db: DatabaseSync, { now, ...span }: Span & { now: num
       unconfirmed: unconfirmedOf(db, { now, org_id }),
     },
     ends: endsIn(db, span),
-    previous: endsIn(db, { from: from - (to - from), to: from, org_id }),
+    previous: endsIn(db, { from: from - passedOf(span, now), to: from, org_id }),
     confirmations: binsOf(sumsIn(db, measures.confirmations, span)),
     coverage: coverageOf(db, { from, to: Math.min(to, now - GRACE_MS), org_id }),
     intents: intentsIn(db, span),

@@ -27,7 +27,7 @@ export function deviceFactOf({ device_type, user_agent }: Entry): DeviceFact | n
 const WORDS: readonly [RegExp, Device][] = [
   [/ipad|tablet/i, 'tablet'],
   [/iphone|ipod|android|mobile|phone/i, 'mobile'],
-  [/mac|windows|linux|x11|cros|desktop|laptop/i, 'desktop'],
+  [/\bmac|windows|linux|x11|cros|desktop|laptop/i, 'desktop'],
 ]
 
 function statedBy(word: string): Device | null {

@@ -39,7 +39,7 @@ function everyRecord({ views, ids }: TestTrail): SessionRecord[] {
 
 /** The filter, read aloud. */
 function fits(record: SessionRecord, filter: SessionFilter): boolean {
-  const at = record.ended_at ?? record.requested_at ?? record.started_at
+  const at = record.ended_at ?? record.ended_at_latest ?? record.requested_at ?? record.started_at
   return (
     (['state', 'reason', 'initiator', 'confidence', 'user_id', 'session_id', 'org_id'] as const).every(
       (name) => filter[name] === undefined || record[name] === filter[name],

@@ -23,7 +23,7 @@ export interface SessionFilter extends Partial<Outcome> {
   session_id?: SessionId
   user_id?: UserId
   org_id?: OrgId
-  /** When it ended, else was asked to, else began: at this moment or later. */
+  /** When it ended, at the latest, else was asked to, else began: at this moment or later. */
   from?: number
   /** Before this moment. */
   to?: number

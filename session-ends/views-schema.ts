@@ -13,7 +13,7 @@ import { ENDED, REQUESTED } from './outcome.ts'
  * Raised when the tables change, or what a session is counted for (`record.ts` and `facts.ts` say that too): then the views are made
  * anew. Else what the version before counted would be taken back as something else.
  */
-export const viewsVersion = 5
+export const viewsVersion = 6
 
 /** `at` is in quarters of an hour, or in days, since 1970; `measure` and `part` are as in `rollups.ts`. */
 const ROLLUP =
@@ -22,7 +22,7 @@ const ROLLUP_KEY = 'measure, at, outcome, part'
 
 /**
  * Rows lie in the order in which sessions were first heard of, and not of their random ids: those of now lie together. `id` is that
- * order too. `outcome` is a place in `outcomes`; `at` is when it ended, else was asked to, else began; `day` is that in UTC.
+ * order too. `outcome` is a place in `outcomes`; `at` is when it ended, at the latest, else was asked to, else began; `day` is that in UTC.
  * `due_at` is when Clerk is to be asked for it; null: never. `heard` is when an entry of a source was last recorded.
  */
 const TABLES = `

@@ -157,7 +157,8 @@ export class Views {
     { before, index }: { before: SessionRow | undefined; index: number },
   ): number {
     const record = recordOf(facts, ends, 0)
-    const at = record.ended_at ?? record.requested_at ?? record.started_at
+    // As session ends are counted: the moment, else the latest that it can have been.
+    const at = record.ended_at ?? record.ended_at_latest ?? record.requested_at ?? record.started_at
     const outcome = outcomeOf(record)
     const derived: Record<(typeof DERIVED)[number], SQLInputValue> = {
       first_index: before?.first_index ?? index,

@@ -93,7 +93,7 @@ export const filterParameters = [
   queryParameter('confidence', 'How sure the end is.', { type: 'string', enum: [...confidences] }),
   queryParameter(
     'from',
-    'When it ended, else was asked to, else began: at this time or later. RFC 3339 with its zone, or a day, which begins at midnight UTC.',
+    'When it ended (at the latest, where only bounds are known), else was asked to, else began: at this time or later. RFC 3339 with its zone, or a day, which begins at midnight UTC.',
   ),
   queryParameter('to', 'The same, before this time.'),
   queryParameter('q', 'The whole id of a session, a user or an organisation.'),

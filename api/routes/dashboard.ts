@@ -39,7 +39,7 @@ export function dashboardWith({ files, clerk, settings }: DashboardRouteDeps) {
 }
 
 function answer(request: Request, file: DashboardFile, headers: Record<string, string>): Response {
-  const packs = /\bgzip\b/.test(request.headers.get('accept-encoding') ?? '')
+  const packs = /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/.test(request.headers.get('accept-encoding') ?? '')
   return new Response(packs ? file.gzipped : file.body, {
     headers: {
       ...headers,
