@@ -53,5 +53,13 @@ export function filterFrom(args: Record<string, unknown>): SessionFilter {
 
 /** What the API says of a parameter, said of the option. */
 export function wrongOption({ detail }: Refused): UsageError {
-  return new UsageError(detail.replace(/^[a-z_]+/, (name) => `--${optionOf(name)}`))
+  const named = detail.replace(/^[a-z_]+/, (name) => `--${optionOf(name)}`)
+  return new UsageError(
+    named
+      .replace(
+        'must be before to: from is the first moment, to the first',
+        'must be before --to: --from is the first moment, --to the first',
+      )
+      .replace('midnight in tz', 'midnight in --tz'),
+  )
 }

@@ -52,12 +52,14 @@ function endsLines({ ends, previous }: Stats['overview']): string[] {
 
 function overTime({ buckets, bucket, tz, series }: Stats['session_ends']): string[] {
   const label = labelOf(bucket, tz)
-  return barLines(
-    buckets.map((start, at) => ({
-      label: label(start),
-      count: series.reduce((sum, { counts }) => sum + (counts[at] ?? 0), 0),
-    })),
-  )
+  const lines = buckets.map((start, at) => ({
+    label: label(start),
+    count: series.reduce((sum, { counts }) => sum + (counts[at] ?? 0), 0),
+  }))
+  const first = lines.findIndex(({ count }) => count > 0)
+  // One line without a bar shows where it begins; many are noise.
+  if (first <= 1) return barLines(lines)
+  return [`Nothing ended before ${lines[first]?.label.trim()}.`, ...barLines(lines.slice(first))]
 }
 
 function bySeries({ series, by, total }: Stats['session_ends']): string[] {

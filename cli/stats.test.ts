@@ -105,6 +105,19 @@ describe('logout-trail stats', () => {
     }
   })
 
+  it('begins where there is anything, and names its own options', async () => {
+    const years = await stats('--from', '2020-01-01', '--to', '2026-11-20')
+    assert.match(
+      years.stdout,
+      /^Nothing ended before [A-Z][a-z]+ 2026\.\n|^Nothing ended before 2026-\d\d\.\n/m,
+    )
+    assert.match(
+      (await stats('--from', '2026-11-02', '--to', '2026-11-01')).stderr,
+      /^--from must be before --to: --from is/,
+    )
+    assert.match((await stats('--from', 'soon')).stderr, /^--from must be a time .* midnight in --tz/)
+  })
+
   it('explains each option and its exit codes', async () => {
     const { stdout } = await stats('--help')
     for (const option of ['--from', '--to', '--tz', '--by', '--org-id', '--json'])
