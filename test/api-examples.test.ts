@@ -45,6 +45,9 @@ before(async () => {
 })
 after(() => service?.[Symbol.asyncDispose]())
 
+/** The page is there once it is built; until then the answer says how. */
+const BUILT_OR_NOT = /^(200|503)$/
+
 /** What a shell prints that runs it; a stream is ended once it has begun. */
 async function printed(command: string): Promise<string> {
   const shell = spawn('sh', ['-euc', command], {
@@ -82,7 +85,7 @@ describe('docs/API.md', () => {
       it(`shows a command that works: ${call}`, async () => {
         const output = await printed(command)
         const [, status = ''] = /^HTTP\/1\.1 (\d{3})/.exec(output) ?? []
-        assert.match(status, /^2/, output)
+        assert.match(status, call === 'GET /dashboard' ? BUILT_OR_NOT : /^2/, output)
         assert.ok(statuses.includes(status), `${status} is not described`)
       })
     }
