@@ -202,6 +202,14 @@ describe('the configuration', () => {
     assert.match(problemsOf(both)['READER_API_KEYS_FILE'] ?? '', /one of the two/)
   })
 
+  it('wants a name and a secret of its own for each reader key', () => {
+    const [a, b] = ['a'.repeat(32), 'b'.repeat(32)]
+    const said = (keys: string) => problemsOf({ ...CLERK, READER_API_KEYS: keys })['READER_API_KEYS'] ?? ''
+    assert.match(said(`alice:${a},alice:${b}`), /^Two keys have the same name/)
+    assert.match(said(`alice:${a},bob:${a}`), /^Two keys have the same secret/)
+    assert.equal(said(`alice:${a},bob:${b}`), '')
+  })
+
   it('takes the users who may read by their ids', () => {
     const ids = 'user_2aBcDeFgHiJkLmNoPqRsTuVwXyZ, user_2abc'
     assert.deepEqual(readConfig({ ...CLERK, READER_USER_IDS: ids }).readerUserIds, [

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { changed, elsewhere, hrefOf, placeOf } from './place.ts'
+import { changed, elsewhere, hrefOf, placeOf, sessionsOf } from './place.ts'
 
 describe('an address', () => {
   it('says page, filters, range, zone and the open session', () => {
@@ -47,5 +47,14 @@ describe('a change of place', () => {
   it('to another page keeps the time zone alone', () => {
     assert.equal(hrefOf(elsewhere(place, 'live')), '/dashboard/live?tz=UTC')
     assert.equal(hrefOf(elsewhere(place, 'overview', { range: '7d' })), '/dashboard?tz=UTC&range=7d')
+  })
+
+  it('from a figure of an organisation leads to the sessions of that organisation', () => {
+    const ofOrg = placeOf('/dashboard', '?org_id=org_1&range=90d')
+    assert.equal(hrefOf(sessionsOf(ofOrg, { state: 'open' })), '/dashboard/sessions?state=open&org_id=org_1')
+    assert.equal(
+      hrefOf(sessionsOf(placeOf('/dashboard', ''), { state: 'open' })),
+      '/dashboard/sessions?state=open',
+    )
   })
 })

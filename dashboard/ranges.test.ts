@@ -44,7 +44,12 @@ describe('a span of time', () => {
   it('has columns that suit its length', () => {
     const bucketOf = (from: string) => spanOf({ from, until: '2026-11-25' }, NOW)?.bucket
 
-    assert.deepEqual(['2026-11-25', '2026-11-01', '2025-01-01'].map(bucketOf), ['hour', 'day', 'week'])
+    assert.deepEqual(['2026-11-25', '2026-11-01', '2025-01-01', '1990-01-01'].map(bucketOf), [
+      'hour',
+      'day',
+      'week',
+      'month',
+    ])
   })
 
   it('is none when it is not named, or cannot be', () => {

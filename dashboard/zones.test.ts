@@ -72,5 +72,7 @@ describe('a day', () => {
 describe('a time zone', () => {
   it('is one that the browser knows', () => {
     assert.deepEqual(['UTC', 'Asia/Kathmandu', 'Mars/Olympus'].map(isZone), [true, true, false])
+    // The service takes names only.
+    assert.deepEqual(['+05:30', '-08:00', ''].map(isZone), [false, false, false])
   })
 })
