@@ -123,7 +123,7 @@ async function open(keysOf?: Instance) {
       ),
     recordOf: (session: Session) => records.session(session.id, now())?.record,
     [Symbol.asyncDispose]: async () => {
-      views.close()
+      await views.close()
       records.close()
       reader.close()
       await store.close()

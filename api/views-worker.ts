@@ -73,7 +73,7 @@ try {
     if (taken < AT_ONCE) await sleep(POLL_MS)
   }
   figures.close()
-  views.close()
+  await views.close()
   trail.close()
 } catch (error) {
   if (!(error instanceof TrailError)) throw error

@@ -24,7 +24,7 @@ export async function seededFolders(): Promise<Seeded> {
   const trail = openSqliteReader(path)
   const views = await openViews(viewsPathOf(path), trail)
   while ((await followOnce(views, trail)) > 0) continue
-  views.close()
+  await views.close()
   trail.close()
   let copies = 0
   return {

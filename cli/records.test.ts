@@ -44,7 +44,7 @@ async function makeRecords(): Promise<void> {
   const trail = openSqliteReader(path)
   const views = await openViews(viewsPathOf(path), trail)
   while ((await followOnce(views, trail)) > 0) continue
-  views.close()
+  await views.close()
   trail.close()
 }
 

@@ -32,7 +32,7 @@ async function trailWith(given: readonly Report[], folder = temporaryFolder()) {
 async function followAll(viewsPath: string, trail: TrailReader): Promise<void> {
   const views = await openViews(viewsPath, trail)
   while ((await followOnce(views, trail)) > 0) continue
-  views.close()
+  await views.close()
 }
 
 /** Every row of every table, but for where the trail came from. */
@@ -73,7 +73,7 @@ describe('the session records', () => {
     for (let done = 1; done > 0;) {
       const views = await openViews(viewsPath, reader)
       done = await followOnce(views, reader)
-      views.close()
+      await views.close()
     }
 
     assert.deepEqual(dump(viewsPath), once)
@@ -138,7 +138,7 @@ describe('the session records', () => {
     await rebuildViews({ path: viewsPath, trail: regrown })
     const views = await openViews(viewsPath, regrown)
     assert.equal(views.position.epoch, 1)
-    views.close()
+    await views.close()
     regrown.close()
   })
 
@@ -172,7 +172,7 @@ describe('damaged session records', () => {
         onSetAside: (path, { code }) => aside.push(`${code} ${path}`),
       })
       while ((await followOnce(views, reader)) > 0) continue
-      views.close()
+      await views.close()
     }
     const cutShort = readFileSync(viewsPath).subarray(0, 5000)
     const noPosition = () => {
@@ -208,7 +208,7 @@ describe('damaged session records', () => {
     assert.equal(records.position(), null)
     const views = await openViews(viewsPath, reader)
     assert.equal(records.position()?.nextIndex, 0)
-    views.close()
+    await views.close()
     reader.close()
   })
 
@@ -328,7 +328,7 @@ describe('what is read of them', () => {
     assert.equal(await after(4000, webhook('msg_2')), null)
     assert.deepEqual(await after(5000, webhook('msg_3'), logout(3)), { first: 5000, last: 5000 })
     assert.deepEqual(await after(6000, logout(4), logout(5)), { first: 5000, last: 6000 })
-    views.close()
+    await views.close()
     reader.close()
     await store.close()
   })

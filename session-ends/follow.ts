@@ -5,10 +5,12 @@ import type { DatabaseSync } from 'node:sqlite'
 import { TrailError } from '../trail/error.ts'
 import type { TrailReader } from '../trail/store.ts'
 import { Views } from './views.ts'
-import { hashOf, openForReading, openForWriting, positionOf, type Position } from './views-schema.ts'
+import { hashOf, openForReading, openForWriting, positionOf } from './views-schema.ts'
+import { sqliteViewsStore } from './views-store-sqlite.ts'
+import type { Position } from './views-store.ts'
 
 /** Entries in one transaction: sessions lie anywhere in the file, and many together share its pages. */
-export const AT_ONCE = 2000
+export const AT_ONCE = 4000
 
 export interface Opening {
   /** Damaged views were set aside, under this name, and are made anew. */
@@ -29,7 +31,7 @@ export async function openViews(path: string, trail: TrailReader, opening: Openi
     found.close()
     await refuseRewound(position, trail)
   } else removeViews(path)
-  return new Views(openForWriting(path, await beginningOf(trail)))
+  return Views.of(sqliteViewsStore(openForWriting(path, await beginningOf(trail))))
 }
 
 /** Null when there is nothing to go on from. The records are made from the trail, and no logout waits for their repair. */
@@ -58,7 +60,7 @@ function setAside(path: string): string {
 /** Takes what is new, once; gives how many entries that were. */
 export async function followOnce(views: Views, trail: TrailReader): Promise<number> {
   const entries = await trail.read(views.position.nextIndex - 1, AT_ONCE)
-  views.apply(entries)
+  await views.apply(entries)
   return entries.length
 }
 
@@ -76,12 +78,12 @@ export interface Rebuilding {
 export async function rebuildViews({ path, trail, onProgress }: Rebuilding): Promise<number> {
   const next = nextOf(path)
   removeViews(next)
-  const views = new Views(openForWriting(next, await beginningOf(trail)))
+  const views = await Views.of(sqliteViewsStore(openForWriting(next, await beginningOf(trail))))
   const { nextIndex } = await trail.head()
   try {
     while ((await followOnce(views, trail)) > 0) onProgress?.(views.position.nextIndex, nextIndex)
   } finally {
-    views.close()
+    await views.close()
   }
   removeViews(path)
   renameSync(next, path)

@@ -8,6 +8,7 @@ import type { SessionFacts } from './facts.ts'
 import { recordOf, type UserEnd } from './record.ts'
 import { countsOf } from './rollups.ts'
 import { openForWriting } from './views-schema.ts'
+import { sqliteViewsStore } from './views-store-sqlite.ts'
 import { Views } from './views.ts'
 
 const BEGIN = Date.UTC(2026, 10, 1)
@@ -42,7 +43,7 @@ const entries: fc.Arbitrary<Entry> = fc
   )
 
 /** In this order, so many at a time. */
-function viewsOf(given: readonly Entry[], atOnce: number): DatabaseSync {
+async function viewsOf(given: readonly Entry[], atOnce: number): Promise<DatabaseSync> {
   const db = openForWriting(':memory:', {
     trailId: '',
     epoch: 0,
@@ -50,9 +51,9 @@ function viewsOf(given: readonly Entry[], atOnce: number): DatabaseSync {
     lastHash: '',
     unanswered: null,
   })
-  const views = new Views(db)
+  const views = await Views.of(sqliteViewsStore(db))
   const indexed = given.map((entry, index) => ({ ...entry, index }))
-  for (let at = 0; at < indexed.length; at += atOnce) views.apply(indexed.slice(at, at + atOnce))
+  for (let at = 0; at < indexed.length; at += atOnce) await views.apply(indexed.slice(at, at + atOnce))
   return db
 }
 
@@ -91,13 +92,13 @@ function countedAnew(db: DatabaseSync): string[][] {
 }
 
 describe('the rollups', () => {
-  it('are the same in every order of the reports, and however many come at once', () => {
+  it('are the same in every order of the reports, and however many come at once', async () => {
     const orders = fc
       .array(entries, { minLength: 1, maxLength: 25 })
       .chain((given) => fc.tuple(fc.constant(given), fc.shuffledSubarray(given, { minLength: given.length })))
-    fc.assert(
-      fc.property(orders, fc.integer({ min: 1, max: 25 }), ([given, shuffled], atOnce) => {
-        const [one, other] = [viewsOf(given, 1), viewsOf(shuffled, atOnce)]
+    await fc.assert(
+      fc.asyncProperty(orders, fc.integer({ min: 1, max: 25 }), async ([given, shuffled], atOnce) => {
+        const [one, other] = [await viewsOf(given, 1), await viewsOf(shuffled, atOnce)]
         assert.deepEqual(rollups(other), rollups(one))
         one.close()
         other.close()
@@ -106,13 +107,13 @@ describe('the rollups', () => {
     )
   })
 
-  it('are what the records of now count for, after every report', () => {
-    fc.assert(
-      fc.property(
+  it('are what the records of now count for, after every report', async () => {
+    await fc.assert(
+      fc.asyncProperty(
         fc.array(entries, { minLength: 1, maxLength: 30 }),
         fc.integer({ min: 1, max: 30 }),
-        (given, atOnce) => {
-          const db = viewsOf(given, atOnce)
+        async (given, atOnce) => {
+          const db = await viewsOf(given, atOnce)
           assert.deepEqual(rollups(db), countedAnew(db))
           db.close()
         },
@@ -121,7 +122,7 @@ describe('the rollups', () => {
     )
   })
 
-  it('are not written when a report cannot be', () => {
+  it('are not written when a report cannot be', async () => {
     const [report] = fc.sample(entries, { numRuns: 1, seed: 1 })
     assert.ok(report)
     const db = openForWriting(':memory:', {
@@ -131,16 +132,16 @@ describe('the rollups', () => {
       lastHash: '',
       unanswered: null,
     })
-    const views = new Views(db)
+    const views = await Views.of(sqliteViewsStore(db))
     const good = { ...report, kind: 'session.created', session_id: 'sess_1' as SessionId } as const
     db.exec(
       `CREATE TRIGGER refused BEFORE INSERT ON sessions WHEN NEW.session_id = 'sess_2'
        BEGIN SELECT RAISE(ABORT, 'refused'); END`,
     )
     const both = [good, { ...good, index: 1, session_id: 'sess_2' as SessionId }]
-    assert.throws(() => views.apply(both), /refused/)
+    await assert.rejects(views.apply(both), /refused/)
     assert.deepEqual(rollups(db), [[], [], []])
-    views.apply([good])
+    await views.apply([good])
     assert.deepEqual(rollups(db), countedAnew(db))
     db.close()
   })

@@ -9,7 +9,8 @@ import { CONFIRM_WITHIN_MS, recordOf, type SessionRecord, type UserEnd } from '.
 import { measures } from './rollups.ts'
 import { sumsOf } from './rollup-sums.ts'
 import { prepared } from './statements.ts'
-import { openForReading, positionOf, type Position, QUARTER_MS, type Unanswered } from './views-schema.ts'
+import { openForReading, positionOf, QUARTER_MS } from './views-schema.ts'
+import type { Position, Unanswered } from './views-store.ts'
 
 export interface FoundSession {
   record: SessionRecord

@@ -166,7 +166,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       await entryStreams.close()
       await trail.close()
       await store.close()
-      views.close()
+      await views.close()
       records.close()
       reader.close()
       rmSync(folder, { recursive: true })

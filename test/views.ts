@@ -54,7 +54,7 @@ export async function trailOf(reports: readonly Report[]): Promise<TestTrail> {
         .map(({ session_id }) => session_id as SessionId),
     record,
     close: async () => {
-      following.close()
+      await following.close()
       views.close()
       trail.close()
       await store.close()
