@@ -10,7 +10,7 @@ import { sqliteViewsStore } from './views-store-sqlite.ts'
 import type { Position } from './views-store.ts'
 
 /** Entries in one transaction: sessions lie anywhere in the file, and many together share its pages. */
-export const AT_ONCE = 4000
+export const AT_ONCE = 2000
 
 export interface Opening {
   /** Damaged views were set aside, under this name, and are made anew. */
