@@ -7,7 +7,16 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, chownSync, cpSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { createRequire } from 'node:module'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -183,11 +192,12 @@ export async function sharedPostgres(): Promise<string> {
   return (await shared).url
 }
 
-/** An empty database, which is gone when the test ends. Answers its address, as the server's superuser. */
+/** An empty database, gone when the test ends, or with the server that is given. Its address, as the server's superuser. */
 export async function newDatabase(t: TestContext, server?: PostgresServer): Promise<string> {
   const admin = server?.url ?? (await sharedPostgres())
   const name = `trail_test_${randomBytes(6).toString('hex')}`
   await inDatabase(admin, (client) => client.query(`CREATE DATABASE ${name}`))
+  if (server) return withDatabase(admin, name)
   t.after(() => inDatabase(admin, (client) => client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)))
   return withDatabase(admin, name)
 }

@@ -74,7 +74,8 @@ function reason(use: Use, cause: unknown): [TrailErrorCode, string] {
   const named = known[state]
   if (named) return [named[0], named[1](said)]
   const refused = use === 'write' ? 'trail-unwritable' : 'trail-unreadable'
-  if (state === NO_PERMISSION) return [refused, `${said}; \`logout-trail migrate --print-sql\` has the GRANTs`]
+  if (state === NO_PERMISSION)
+    return [refused, `${said}; \`logout-trail migrate --print-sql\` has the GRANTs`]
   if (MISSING.has(state)) {
     return ['trail-replaced', `${said}: the schema logout_trail was removed or changed; put it back`]
   }

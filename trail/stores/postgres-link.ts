@@ -15,7 +15,7 @@ export interface LinkOptions {
   /** What a connection has to pass before anything else is asked of it, each time. */
   onConnect: (client: Client) => Promise<void>
   /** How long an answer may take; the server itself gives up a second earlier. */
-  answerWithinMs?: number
+  answerWithinMs?: number | undefined
 }
 
 const CONNECT_WITHIN_MS = 2000
@@ -73,7 +73,7 @@ export class PostgresLink {
     if (this.#client) return this.#client
     const client = await this.#reached()
     await this.#perform(client, async () => {
-      await setSession(client, this.#answerWithinMs - 1000)
+      await setSession(client, Math.max(this.#answerWithinMs - 1000, this.#answerWithinMs / 2))
       await this.#options.onConnect(client)
     })
     this.#client = client
@@ -81,7 +81,8 @@ export class PostgresLink {
   }
 
   async #reached(): Promise<Client> {
-    if (this.#failure && performance.now() - this.#failure.at < RECONNECT_INTERVAL_MS) throw this.#failure.error
+    if (this.#failure && performance.now() - this.#failure.at < RECONNECT_INTERVAL_MS)
+      throw this.#failure.error
     const client = await newClient(this.#options.url)
     const gone = () => {
       if (this.#client === client) this.#client = null
@@ -111,7 +112,8 @@ export class PostgresLink {
 /** `pg` is an optional peer: whoever keeps the trail in a file need not install it. */
 async function newClient(url: string): Promise<Client> {
   const { default: pg } = await import('pg').catch((cause: unknown) => {
-    const message = 'The package "pg" is missing, which DATABASE_URL=postgres://… needs; run `npm install pg`.'
+    const message =
+      'The package "pg" is missing, which DATABASE_URL=postgres://… needs; run `npm install pg`.'
     throw new TrailError('trail-unavailable', message, { cause })
   })
   const BIGINT = 20
@@ -122,11 +124,16 @@ async function newClient(url: string): Promise<Client> {
       keepAlive: true,
       application_name: 'logout-trail',
       // Indexes and times: whole numbers far below 2^53.
-      types: { getTypeParser: (oid, format) => (oid === BIGINT ? Number : pg.types.getTypeParser(oid, format)) },
+      types: {
+        getTypeParser: (oid, format) => (oid === BIGINT ? Number : pg.types.getTypeParser(oid, format)),
+      },
     })
   } catch {
     // Without the cause: it holds the whole URL, and the password in it.
-    throw new TrailError('trail-unavailable', 'DATABASE_URL is not an address that PostgreSQL’s client understands.')
+    throw new TrailError(
+      'trail-unavailable',
+      'DATABASE_URL is not an address that PostgreSQL’s client understands.',
+    )
   }
 }
 
@@ -135,7 +142,7 @@ async function setSession(client: Client, statementTimeoutMs: number): Promise<v
   await client.query(
     `SELECT set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false),
             set_config('default_transaction_isolation', 'read committed', false)`,
-    [String(statementTimeoutMs)],
+    [String(Math.ceil(statementTimeoutMs))],
   )
 }
 

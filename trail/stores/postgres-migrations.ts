@@ -163,8 +163,9 @@ BEGIN
       the_trail, the_epoch, seen_index, seen_key, 0, ARRAY[probe_key], ARRAY['trail.exported'], ARRAY['trail'],
       ARRAY[0::bigint], NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
       NULL, NULL, NULL, NULL, NULL);
-    RAISE EXCEPTION 'taken back' USING ERRCODE = 'LT000';
-  EXCEPTION WHEN SQLSTATE 'LT000' THEN NULL;
+    RAISE EXCEPTION 'taken back' USING ERRCODE = 'LT009';
+  -- Not LT000: a code that ends so stands for all of its class, and the refusals of append are of it.
+  EXCEPTION WHEN SQLSTATE 'LT009' THEN NULL;
   END;
   -- What was set inside was taken back too.
   IF current_setting('synchronous_commit') = 'off' THEN

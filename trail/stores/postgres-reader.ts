@@ -3,13 +3,13 @@ import type { Client } from 'pg'
 import { columns, type Entry } from '../entry.ts'
 import { TrailError } from '../error.ts'
 import type { TrailHead, TrailReader } from '../store.ts'
-import { PostgresLink } from './postgres-link.ts'
+import { PostgresLink, type LinkOptions } from './postgres-link.ts'
 import { schemaVersion } from './postgres-migrations.ts'
 import { checkServer, foundVersion } from './postgres-schema.ts'
 
 /** Works with a hot standby too, which is behind. @throws {TrailError} when there is no such trail, or it is too new. */
 export async function openPostgresReader(url: string): Promise<TrailReader> {
-  const link = readingLink(url)
+  const link = readingLink({ url })
   await link.run(async () => null).catch(closing(link))
   return {
     read: (after, limit) => link.run((client) => readEntries(client, after, limit)),
@@ -34,9 +34,9 @@ function nobodyWaits(): void {
 }
 
 /** A connection that has seen that there is a trail which this program can read. */
-export function readingLink(url: string): PostgresLink {
+export function readingLink(options: Pick<LinkOptions, 'url' | 'answerWithinMs'>): PostgresLink {
   const link: PostgresLink = new PostgresLink({
-    url,
+    ...options,
     use: 'read',
     onConnect: async (client) => {
       await checkServer(client, link.place, 'read')

@@ -35,6 +35,8 @@ export interface PostgresStoreOptions {
   issuer: string
   /** Entries in a partition. */
   partitionSize?: number
+  /** How long the database may take for an answer before it counts as unavailable. */
+  answerWithinMs?: number
   /** Told each time a connection for appends stands, how its server is set. */
   onOpen?: (settings: ServerSettings) => void
   /** Told what fails with nobody waiting for it: the next partition could not be made yet. */
@@ -81,11 +83,11 @@ class PostgresStore implements TrailStore {
     this.#options = options
     this.#partitionSize = options.partitionSize ?? PARTITION_SIZE
     this.#writing = new PostgresLink({
-      url: options.url,
+      ...options,
       use: 'write',
       onConnect: (client) => this.#recognise(client),
     })
-    this.#reading = readingLink(options.url)
+    this.#reading = readingLink(options)
   }
 
   /** The first partition, and a write that reaches the disk. */
