@@ -3,6 +3,7 @@ import { constants, setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { readingOf } from '../session-ends/reading.ts'
 import { ViewsReader } from '../session-ends/views-reader.ts'
+import { sqliteViews } from '../session-ends/views-sqlite.ts'
 import { messageOf, TrailError, type TrailErrorCode } from '../trail/error.ts'
 import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
 import { readsOf, type Reads } from './reads.ts'
@@ -31,20 +32,22 @@ if (!port) throw new Error('reading-worker.ts runs as a worker thread only')
 
 const { trailPath, viewsPath } = workerData as ReadingWorkerData
 const trail = openSqliteReader(trailPath)
-const views = new ViewsReader(viewsPath)
+const views = new ViewsReader(sqliteViews(viewsPath))
 const reads = readsOf(readingOf(views, trail))
 
 port.on('message', (message: ReadingCall | 'close') => {
-  if (message !== 'close') {
-    answer(message).catch((error: unknown) => {
-      throw error
-    })
-    return
-  }
-  views.close()
-  trail.close()
-  port.close()
+  const done = message === 'close' ? close() : answer(message)
+  done.catch((error: unknown) => {
+    throw error
+  })
 })
+
+/** What was asked before is answered. */
+async function close(): Promise<void> {
+  await views.close()
+  trail.close()
+  port?.close()
+}
 
 /** The bytes of a part of a file change hands, and are not copied. */
 function bytesIn(reply: ReadingReply): ArrayBuffer[] {

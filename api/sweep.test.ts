@@ -9,6 +9,7 @@ import type { DueSession } from '../session-ends/due.ts'
 import { followOnce, openViews } from '../session-ends/follow.ts'
 import { readingOf } from '../session-ends/reading.ts'
 import { ViewsReader } from '../session-ends/views-reader.ts'
+import { sqliteViews } from '../session-ends/views-sqlite.ts'
 import { viewsPathOf } from '../session-ends/views-schema.ts'
 import { until } from '../test/clerk-service.ts'
 import { temporaryFolder } from '../test/service.ts'
@@ -30,7 +31,7 @@ async function open(keysOf?: Instance) {
   const store = await openSqliteStore({ path, issuer: standIn.instance.issuer })
   const reader = openSqliteReader(path)
   const views = await openViews(viewsPathOf(path), reader)
-  const records = new ViewsReader(viewsPathOf(path))
+  const records = new ViewsReader(sqliteViews(viewsPathOf(path)))
   const reading = readingOf(records, reader)
   const client = backendClient({ secretKey: DEMO_SECRET_KEY, apiUrl: standIn.url })
   const seen = {
@@ -121,10 +122,10 @@ async function open(keysOf?: Instance) {
           intent: 'user',
         }),
       ),
-    recordOf: (session: Session) => records.session(session.id, now())?.record,
+    recordOf: async (session: Session) => (await records.session(session.id, now()))?.record,
     [Symbol.asyncDispose]: async () => {
       await views.close()
-      records.close()
+      await records.close()
       reader.close()
       await store.close()
       await standIn.close()
@@ -149,7 +150,7 @@ describe('the sweep', () => {
 
     assert.equal(await world.round(), 1)
 
-    const record = world.recordOf(session)
+    const record = await world.recordOf(session)
     assert.deepEqual(
       [record?.reason, record?.confidence, record?.initiator, record?.ended_at],
       ['expired', 'confirmed', 'policy', session.expireAt],
@@ -163,7 +164,7 @@ describe('the sweep', () => {
     world.standIn.world.end(session.id, 'sign-out')
     world.standIn.advance(11 * MINUTE_MS)
     await world.round()
-    assert.equal(world.recordOf(session)?.sentence, 'Signed out by the user; confirmed by Clerk.')
+    assert.equal((await world.recordOf(session))?.sentence, 'Signed out by the user; confirmed by Clerk.')
   })
 
   it('says that a session lives whose logout was asked for, ends nothing, and asks again only when it must be over', async () => {
@@ -173,7 +174,7 @@ describe('the sweep', () => {
     world.standIn.advance(11 * MINUTE_MS)
     await world.round()
 
-    const record = world.recordOf(session)
+    const record = await world.recordOf(session)
     assert.equal(record?.state, 'requested')
     assert.equal(
       record?.sentence,
@@ -186,7 +187,7 @@ describe('the sweep', () => {
     assert.equal(await world.round(), 0)
     world.standIn.advance(8 * DAY_MS)
     assert.equal(await world.round(), 1)
-    assert.equal(world.recordOf(session)?.reason, 'expired')
+    assert.equal((await world.recordOf(session))?.reason, 'expired')
   })
 
   it('records that Clerk no longer has a session, as inferred', async () => {
@@ -195,7 +196,7 @@ describe('the sweep', () => {
     world.standIn.advance(8 * DAY_MS)
     world.standIn.world.forget(session.id)
     await world.round()
-    const record = world.recordOf(session)
+    const record = await world.recordOf(session)
     assert.deepEqual([record?.reason, record?.confidence, record?.ended_at], ['unknown', 'inferred', null])
   })
 
@@ -223,7 +224,7 @@ describe('the sweep', () => {
     })
     const startedAt = performance.now()
     const end = world.run(60_000)
-    await until(() => world.recordOf(session)?.state === 'ended')
+    await until(async () => (await world.recordOf(session))?.state === 'ended')
     await end()
     assert.ok(performance.now() - startedAt >= 950)
     assert.deepEqual(world.seen.answers, ['busy', 'expired'])
@@ -241,7 +242,7 @@ describe('the sweep', () => {
     assert.equal(world.seen.failures, 3)
     assert.deepEqual(world.seen.rounds, [])
     assert.equal(await world.round(sweep), 1)
-    assert.equal(world.recordOf(session)?.state, 'ended')
+    assert.equal((await world.recordOf(session))?.state, 'ended')
     assert.deepEqual(world.seen.rounds, [1])
   })
 
@@ -293,7 +294,7 @@ describe('the sweep', () => {
     assert.equal(await world.round(sweep), 0)
     assert.equal(world.seen.otherInstance, 2)
     assert.deepEqual(world.askedFor(), [])
-    assert.equal(world.recordOf(session)?.state, 'open')
+    assert.equal((await world.recordOf(session))?.state, 'open')
     assert.deepEqual(world.seen.rounds, [])
   })
 
@@ -322,8 +323,8 @@ describe('the sweep', () => {
     await world.round(sweep)
     await world.round(sweep)
     assert.ok(world.seen.failures >= 1)
-    assert.equal(world.recordOf(other)?.state, 'ended')
-    assert.equal(world.recordOf(hanging)?.state, 'open')
+    assert.equal((await world.recordOf(other))?.state, 'ended')
+    assert.equal((await world.recordOf(hanging))?.state, 'open')
   })
 
   it('stops at once when it is told to, also while Clerk answers nothing', async () => {
@@ -350,11 +351,11 @@ describe('the sweep', () => {
     assert.equal(await world.round(sweep), 2)
     assert.deepEqual(world.seen.answers, ['unusable', 'expired'])
     assert.deepEqual(world.seen.unusable, [refused.id])
-    assert.equal(world.recordOf(other)?.state, 'ended')
+    assert.equal((await world.recordOf(other))?.state, 'ended')
     assert.equal(await world.round(sweep), 0)
     world.standIn.advance(61 * MINUTE_MS)
     assert.equal(await world.round(sweep), 1)
-    assert.equal(world.recordOf(refused)?.state, 'ended')
+    assert.equal((await world.recordOf(refused))?.state, 'ended')
   })
 
   it('asks last for a session at which Clerk fails each time, so that the others are not kept waiting', async () => {
@@ -367,7 +368,7 @@ describe('the sweep', () => {
     const sweep = world.newSweep()
     await world.round(sweep)
     await world.round(sweep)
-    for (const other of others) assert.equal(world.recordOf(other)?.state, 'ended')
+    for (const other of others) assert.equal((await world.recordOf(other))?.state, 'ended')
     assert.equal(world.askedFor().at(-1), failing.id)
     assert.deepEqual(world.seen.rounds, [])
   })
@@ -388,12 +389,12 @@ describe('the sweep', () => {
     await world.ask(session)
     const ahead = world.now() + 30 * DAY_MS
     await world.round(world.newSweep({ now: () => ahead }))
-    assert.equal(world.recordOf(session)?.state, 'requested')
+    assert.equal((await world.recordOf(session))?.state, 'requested')
     world.standIn.world.end(session.id, 'sign-out')
     assert.equal(await world.round(), 0)
     world.standIn.advance(11 * MINUTE_MS)
     assert.equal(await world.round(), 1)
-    assert.equal(world.recordOf(session)?.state, 'ended')
+    assert.equal((await world.recordOf(session))?.state, 'ended')
   })
 })
 

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { AT_ONCE, followOnce, openViews } from '../session-ends/follow.ts'
 import { ViewsReader, type Figures } from '../session-ends/views-reader.ts'
+import { sqliteViews } from '../session-ends/views-sqlite.ts'
 import { TrailError, type TrailErrorCode } from '../trail/error.ts'
 import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
 
@@ -52,7 +53,7 @@ try {
   const views = await openViews(viewsPath, trail, {
     onSetAside: (path, { message }) => tell({ setAside: path, message }),
   })
-  const figures = new ViewsReader(viewsPath)
+  const figures = new ViewsReader(sqliteViews(viewsPath))
   const progress = async (): Promise<Progress> => {
     const { nextIndex } = views.position
     return { nextIndex, behind: (await trail.head()).nextIndex - nextIndex }
@@ -63,7 +64,7 @@ try {
   while (!closing.signal.aborted) {
     const startedAt = performance.now()
     if (startedAt >= figuresDueAt) {
-      tell({ figures: figures.figures(Date.now()) })
+      tell({ figures: await figures.figures(Date.now()) })
       const took = performance.now() - startedAt
       figuresDueAt = performance.now() + Math.max(FIGURES_EVERY_MS, SHARE * took)
     }
@@ -72,7 +73,7 @@ try {
     isFirst = false
     if (taken < AT_ONCE) await sleep(POLL_MS)
   }
-  figures.close()
+  await figures.close()
   await views.close()
   trail.close()
 } catch (error) {

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
 import { history } from '../examples/demo/history.ts'
 import { ViewsReader } from '../session-ends/views-reader.ts'
+import { sqliteViews } from '../session-ends/views-sqlite.ts'
 import { viewsPathOf } from '../session-ends/views-schema.ts'
 import { until } from '../test/clerk-service.ts'
 import { temporaryFolder } from '../test/service.ts'
@@ -24,22 +25,22 @@ describe('the thread of the session records', () => {
     const reports = history({ until: UNTIL, days: 3, sessionsADay: 30 })
     let restarts = 0
     const views = await startViews({ ...unseen, trailPath: path, onRestart: () => (restarts += 1) })
-    const reader = new ViewsReader(viewsPathOf(path))
-    const position = () => reader.position()?.nextIndex
+    const reader = new ViewsReader(sqliteViews(viewsPathOf(path)))
+    const position = async () => (await reader.position())?.nextIndex
     await store.append(reports.slice(0, 20), UNTIL)
-    await until(() => position() === 20)
+    await until(async () => (await position()) === 20)
 
     const db = new DatabaseSync(viewsPathOf(path), { timeout: 5000 })
     db.exec('ALTER TABLE user_ends RENAME TO elsewhere')
     await store.append(reports.slice(20, 30), UNTIL)
     await until(() => restarts >= 2)
-    assert.equal(position(), 20)
+    assert.equal(await position(), 20)
 
     db.exec('ALTER TABLE elsewhere RENAME TO user_ends')
     db.close()
-    await until(() => position() === 30)
+    await until(async () => (await position()) === 30)
     assert.equal(views.behind(), 0)
-    reader.close()
+    await reader.close()
     await views.close()
     await store.close()
   })
@@ -108,9 +109,9 @@ describe('the thread of the session records', () => {
       trailPath: path,
       onSetAside: (name, why) => aside.push(`${name}: ${why}`),
     })
-    const reader = new ViewsReader(viewsPathOf(path))
-    await until(() => reader.position()?.nextIndex === 20)
-    reader.close()
+    const reader = new ViewsReader(sqliteViews(viewsPathOf(path)))
+    await until(async () => (await reader.position())?.nextIndex === 20)
+    await reader.close()
     assert.equal(aside.length, 1)
     assert.match(aside[0] ?? '', /views\.db\.damaged-\S+: .*views\.db is damaged/)
     await views.close()

@@ -1,13 +1,15 @@
 /** What reading costs where there are many sessions: in the database, and through the thread that reads. */
 import { statSync } from 'node:fs'
-import type { DatabaseSync } from 'node:sqlite'
+import { sql } from 'kysely'
 import { startReading } from '../api/reading-thread.ts'
 import { durationsIn, endsOverTime, overviewOf } from '../session-ends/analytics.ts'
 import { bucketStarts, startOfDay } from '../session-ends/calendar.ts'
 import { ENDED, type Dimension } from '../session-ends/outcome.ts'
+import type { Rows } from '../session-ends/rows.ts'
 import { listSessions } from '../session-ends/session-list.ts'
 import type { SessionFilter } from '../session-ends/sessions-query.ts'
 import { ViewsReader } from '../session-ends/views-reader.ts'
+import { sqliteViews } from '../session-ends/views-sqlite.ts'
 import type { OrgId, UserId } from '../trail/entry.ts'
 import { chanceFrom } from '../test/disk-image.ts'
 import { largeViews, ORGS, SESSIONS_OF_A_USER, YEAR_MS } from './large-views.ts'
@@ -104,85 +106,84 @@ const LAST_DAYS = 90
 const to = Math.floor(now / DAY_MS) * DAY_MS
 const span = { from: to - LAST_DAYS * DAY_MS, to }
 
-function endsOf(db: DatabaseSync, tz: string, of: { by: Dimension[]; org_id?: OrgId }): void {
+function endsOf(rows: Rows, tz: string, of: { by: Dimension[]; org_id?: OrgId }): Promise<unknown> {
   const local = { from: startOfDay(tz, span.from), to: startOfDay(tz, span.to) }
   const starts = bucketStarts({ ...local, tz, bucket: 'day' }, 1000) ?? []
-  endsOverTime(db, { ...local, starts, ...of })
+  return endsOverTime(rows, { ...local, starts, ...of })
 }
 
 /** The first is what all are compared with: the plain query, without rollups. */
-const counts: { title: string; count: (db: DatabaseSync) => void; times: number }[] = [
+const counts: { title: string; count: (rows: Rows) => Promise<unknown>; times: number }[] = [
   {
     title: 'live: GROUP BY over sessions',
-    count: (db) =>
-      db
-        .prepare(
-          `SELECT at / ${DAY_MS} AS day, outcome, count(*) FROM sessions NOT INDEXED
-           WHERE at >= ? AND at < ? AND outcome >= ${ENDED} GROUP BY 1, 2`,
-        )
-        .all(span.from, span.to),
+    count: (rows) =>
+      rows.all(
+        sql`SELECT at / ${sql.lit(DAY_MS)} AS day, outcome, count(*) FROM sessions NOT INDEXED
+            WHERE at >= ${span.from} AND at < ${span.to} AND outcome >= ${ENDED} GROUP BY 1, 2`,
+      ),
     times: 5,
   },
   {
     title: 'live, from the index of days',
-    count: (db) =>
-      db
-        .prepare(
-          `SELECT day, outcome, count(*) FROM sessions WHERE day >= ? AND day < ? AND outcome >= ${ENDED} GROUP BY 1, 2`,
-        )
-        .all(span.from / DAY_MS, span.to / DAY_MS),
+    count: (rows) =>
+      rows.all(
+        sql`SELECT day, outcome, count(*) FROM sessions
+            WHERE day >= ${span.from / DAY_MS} AND day < ${span.to / DAY_MS} AND outcome >= ${ENDED} GROUP BY 1, 2`,
+      ),
     times: 10,
   },
-  { title: 'by reason, UTC', count: (db) => endsOf(db, 'UTC', { by: ['reason'] }), times: 300 },
+  { title: 'by reason, UTC', count: (rows) => endsOf(rows, 'UTC', { by: ['reason'] }), times: 300 },
   {
     title: 'by reason and device, UTC',
-    count: (db) => endsOf(db, 'UTC', { by: ['reason', 'device'] }),
+    count: (rows) => endsOf(rows, 'UTC', { by: ['reason', 'device'] }),
     times: 300,
   },
   {
     title: 'by reason, Europe/Lisbon',
-    count: (db) => endsOf(db, 'Europe/Lisbon', { by: ['reason'] }),
+    count: (rows) => endsOf(rows, 'Europe/Lisbon', { by: ['reason'] }),
     times: 100,
   },
   {
     title: 'by reason, America/New_York',
-    count: (db) => endsOf(db, 'America/New_York', { by: ['reason'] }),
+    count: (rows) => endsOf(rows, 'America/New_York', { by: ['reason'] }),
     times: 100,
   },
   {
     title: 'by reason, Pacific/Chatham',
-    count: (db) => endsOf(db, 'Pacific/Chatham', { by: ['reason'] }),
+    count: (rows) => endsOf(rows, 'Pacific/Chatham', { by: ['reason'] }),
     times: 100,
   },
   {
     title: 'one organisation, by reason',
-    count: (db) => endsOf(db, 'UTC', { by: ['reason'], org_id: 'org_7' as OrgId }),
+    count: (rows) => endsOf(rows, 'UTC', { by: ['reason'], org_id: 'org_7' as OrgId }),
     times: 300,
   },
-  { title: 'durations', count: (db) => durationsIn(db, span), times: 100 },
-  { title: 'overview', count: (db) => overviewOf(db, { ...span, now }), times: 100 },
+  { title: 'durations', count: (rows) => durationsIn(rows, span), times: 100 },
+  { title: 'overview', count: (rows) => overviewOf(rows, { ...span, now }), times: 100 },
 ]
 
-function countsTable(db: DatabaseSync): string {
+async function countsTable(views: ViewsReader): Promise<string> {
   let live = Number.NaN
-  const rows = counts.map(({ title, count, times }) => {
+  const lines: string[][] = []
+  for (const { title, count, times } of counts) {
     progress(`counts · ${title}`)
-    const tookMs = Array.from({ length: times }, () => {
+    const tookMs: number[] = []
+    for (let time = 0; time < times; time += 1) {
       const from = performance.now()
-      count(db)
-      return performance.now() - from
-    })
+      await views.atOneMoment(count)
+      tookMs.push(performance.now() - from)
+    }
     const [p50, p99] = [quantile(tookMs, 0.5), quantile(tookMs, 0.99)]
     if (Number.isNaN(live)) live = p50
-    return [title, p50.toFixed(2), p99.toFixed(2), `1/${(live / p50).toFixed(0)}`]
-  })
-  return `counts of ${LAST_DAYS} days, in the database\n\n${aligned([['', 'p50 ms', 'p99 ms', '÷ live'], ...rows])}`
+    lines.push([title, p50.toFixed(2), p99.toFixed(2), `1/${(live / p50).toFixed(0)}`])
+  }
+  return `counts of ${LAST_DAYS} days, in the database\n\n${aligned([['', 'p50 ms', 'p99 ms', '÷ live'], ...lines])}`
 }
 
 export async function readsTable(folder: string, sessions: number): Promise<string> {
   const { trailPath, viewsPath } = await largeViews(folder, sessions)
-  const db = new ViewsReader(viewsPath).db()
-  if (!db) throw new Error('There are no records.')
+  const views = new ViewsReader(sqliteViews(viewsPath))
+  if (!(await views.position())) throw new Error('There are no records.')
   const thread = startReading({ trailPath, viewsPath })
   const rows: string[][] = []
   for (const { title, ask, times } of reads) {
@@ -194,7 +195,7 @@ export async function readsTable(folder: string, sessions: number): Promise<stri
     for (let time = 0; time < times; time += 1) {
       const request = { ...ask(random, sessions), order: 'newest', limit: PAGE + 1, now } as const
       const from = performance.now()
-      found += listSessions(db, request).length
+      found += (await views.atOneMoment((rows) => listSessions(rows, request)))?.length ?? 0
       const between = performance.now()
       await thread.list(request)
       inDatabase.push(between - from)
@@ -206,10 +207,10 @@ export async function readsTable(folder: string, sessions: number): Promise<stri
     ])
     rows.push([title, (found / times).toFixed(0), ...figures.map((ms) => ms.toFixed(2))])
   }
-  const counts = countsTable(db)
+  const counts = await countsTable(views)
   progress('')
   await thread.close()
-  db.close()
+  await views.close()
   const size = statSync(viewsPath).size / sessions
   const head = ['', 'records', 'p50 ms', 'p99 ms', 'thread p50 ms', 'p99 ms']
   return `a page of ${PAGE} at ${sessions.toLocaleString('en')} sessions (views.db: ${size.toFixed(0)} bytes a session)\n\n${aligned([head, ...rows])}\n\n${counts}`

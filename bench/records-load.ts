@@ -10,6 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { startViews } from '../api/views.ts'
 import { history } from '../examples/demo/history.ts'
 import { ViewsReader } from '../session-ends/views-reader.ts'
+import { sqliteViews } from '../session-ends/views-sqlite.ts'
 import { viewsPathOf } from '../session-ends/views-schema.ts'
 import { openSqliteStore } from '../trail/stores/sqlite.ts'
 import { Trail } from '../trail/trail.ts'
@@ -54,7 +55,7 @@ const views = follow
     })
   : null
 
-const records = new ViewsReader(viewsPathOf(path))
+const records = new ViewsReader(sqliteViews(viewsPathOf(path)))
 
 function fail(cause: unknown): void {
   throw cause
@@ -78,7 +79,7 @@ async function append(at: number, dueAt: number): Promise<void> {
 
 async function watchRecords(): Promise<void> {
   while (!watching.signal.aborted) {
-    const known = views ? (records.position()?.nextIndex ?? 0) : 0
+    const known = views ? ((await records.position())?.nextIndex ?? 0) : 0
     const now = performance.now()
     for (let first = durable[0]; first && first.count <= known; first = durable[0]) {
       lags.record(Math.max(1, Math.round(now - first.at)))
@@ -110,7 +111,7 @@ const result: RecordsResult = {
   lagMaxMs: views ? lags.max : Number.NaN,
   missing: count - nextIndex + (views ? durable.length : 0),
 }
-records.close()
+await records.close()
 await views?.close()
 await trail.close()
 rmSync(folder, { recursive: true })

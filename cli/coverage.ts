@@ -23,8 +23,8 @@ export const coverageCommand = commandOf({
 async function coverage(as: 'json' | 'text'): Promise<void> {
   await withRecords(async ({ views }) => {
     const now = Date.now()
-    const figures = views.coverage(now)
-    const gaps = views.gaps(now, GAPS_SHOWN)
+    const figures = await views.coverage(now)
+    const gaps = await views.gaps(now, GAPS_SHOWN)
     await sayOut(as === 'json' ? jsonOf(figures, gaps) : textOf(figures, gaps))
   })
 }

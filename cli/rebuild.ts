@@ -3,6 +3,7 @@ import { readTrailPath } from '../api/config.ts'
 import { rebuildViews, refuseRewound } from '../session-ends/follow.ts'
 import { ViewsReader } from '../session-ends/views-reader.ts'
 import { viewsPathOf } from '../session-ends/views-schema.ts'
+import { sqliteViews } from '../session-ends/views-sqlite.ts'
 import { TrailError } from '../trail/error.ts'
 import { holdLock } from '../trail/stores/sqlite-lock.ts'
 import { openSqliteReader, raiseEpoch } from '../trail/stores/sqlite-reader.ts'
@@ -60,9 +61,9 @@ async function whyRefused(
   viewsPath: string,
   trail: ReturnType<typeof openSqliteReader>,
 ): Promise<TrailError | null | undefined> {
-  const views = new ViewsReader(viewsPath)
+  const views = new ViewsReader(sqliteViews(viewsPath))
   try {
-    const position = views.position()
+    const position = await views.position()
     if (!position) return undefined
     await refuseRewound(position, trail)
     return null
@@ -72,7 +73,7 @@ async function whyRefused(
     if (error.code === 'trail-rewound') return error
     throw error
   } finally {
-    views.close()
+    await views.close()
   }
 }
 

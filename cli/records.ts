@@ -6,6 +6,7 @@ import { refuseRewound } from '../session-ends/follow.ts'
 import { readingOf, type Reading } from '../session-ends/reading.ts'
 import { ViewsReader } from '../session-ends/views-reader.ts'
 import { viewsPathOf } from '../session-ends/views-schema.ts'
+import { sqliteViews } from '../session-ends/views-sqlite.ts'
 import { TrailError } from '../trail/error.ts'
 import type { TrailReader } from '../trail/store.ts'
 import { isLockHeld } from '../trail/stores/sqlite-lock.ts'
@@ -51,10 +52,10 @@ export async function withWholeRecords(use: (records: Records) => Promise<void>)
 async function opened(use: (records: Records) => Promise<void>): Promise<void> {
   const path = readTrailPath()
   const trail = openSqliteReader(path)
-  const views = new ViewsReader(viewsPathOf(path))
+  const views = new ViewsReader(sqliteViews(viewsPathOf(path)))
   try {
     const { nextIndex } = await trail.head()
-    const position = views.position()
+    const position = await views.position()
     if (position) await refuseRewound(position, trail)
     else if (nextIndex > 0) throw noRecords()
     const known = position?.nextIndex ?? 0
@@ -62,7 +63,7 @@ async function opened(use: (records: Records) => Promise<void>): Promise<void> {
     const behind = Math.max(0, nextIndex - known)
     await use({ path, trail, views, reading, reads: readsOf(reading), known, behind })
   } finally {
-    views.close()
+    await views.close()
     trail.close()
   }
 }
@@ -92,7 +93,7 @@ async function stillBehind({ path, views, known, behind }: Records): Promise<num
     waitedMs += LOOK_AGAIN_MS
   ) {
     await sleep(LOOK_AGAIN_MS)
-    missing = Math.max(0, wanted - (views.position()?.nextIndex ?? 0))
+    missing = Math.max(0, wanted - ((await views.position())?.nextIndex ?? 0))
   }
   return missing
 }

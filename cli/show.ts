@@ -27,7 +27,7 @@ export const showCommand = commandOf({
 
 async function show(id: string, as: 'json' | 'text'): Promise<void> {
   await withRecords(async ({ path, trail, views, known, behind }) => {
-    const found = views.session(id, Date.now())
+    const found = await views.session(id, Date.now())
     if (!found) {
       console.error(
         behind > 0

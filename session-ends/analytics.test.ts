@@ -115,7 +115,7 @@ before(async () => {
 after(() => trail.close())
 
 async function known(id: SessionId): Promise<Known> {
-  const found = trail.views.session(id, NOW)
+  const found = await trail.views.session(id, NOW)
   assert.ok(found)
   const { record, indexes } = found
   const entries = (await trail.trail.at(indexes)).filter(({ session_id }) => session_id === id)
@@ -172,13 +172,13 @@ function beginningOf(bucket: 'day' | 'week' | 'month', date: string): string {
 }
 
 describe('session ends over time', () => {
-  it('are those of the records, for every zone, bucket, organisation and dimension', () => {
+  it('are those of the records, for every zone, bucket, organisation and dimension', async () => {
     const asked = fc.record({
       bucket: fc.constantFrom(...bucketSizes),
       by: fc.subarray([...dimensions], { minLength: 1, maxLength: 2 }),
     })
-    fc.assert(
-      fc.property(spans, zones, asked, (span, tz, { bucket, by }) => {
+    await fc.assert(
+      fc.asyncProperty(spans, zones, asked, async (span, tz, { bucket, by }) => {
         const starts = bucketStarts({ ...span, tz, bucket }, 2000)
         assert.ok(starts)
         const expected = new Map<string, number>()
@@ -187,7 +187,7 @@ describe('session ends over time', () => {
           const key = JSON.stringify([place, ...by.map((dimension: Dimension) => session[dimension])])
           expected.set(key, (expected.get(key) ?? 0) + 1)
         }
-        const series = endsOverTime(trail.db(), { ...span, starts, by })
+        const series = await trail.read((rows) => endsOverTime(rows, { ...span, starts, by }))
         const found = new Map<string, number>()
         for (const { is, counts, total } of series) {
           assert.equal(counts.length, starts.length)
@@ -222,20 +222,17 @@ describe('session ends over time', () => {
     )
   })
 
-  it('are as many as the list of sessions finds, for every reason', () => {
-    fc.assert(
-      fc.property(spans, fc.constantFrom(...reasons), (span, reason) => {
+  it('are as many as the list of sessions finds, for every reason', async () => {
+    await fc.assert(
+      fc.asyncProperty(spans, fc.constantFrom(...reasons), async (span, reason) => {
         const { from, to } = span
-        const series = endsOverTime(trail.db(), { ...span, starts: [from], by: ['reason'] })
+        const series = await trail.read((rows) =>
+          endsOverTime(rows, { ...span, starts: [from], by: ['reason'] }),
+        )
         const counted = series.find(({ is }) => is[0] === reason)?.total ?? 0
         const filter = { reason, from, to, ...(span.org_id === undefined ? {} : { org_id: span.org_id }) }
-        const found = listSessions(trail.db(), {
-          filter,
-          order: 'newest',
-          beyond: null,
-          limit: 100_000,
-          now: NOW,
-        })
+        const all = { filter, order: 'newest', beyond: null, limit: 100_000, now: NOW } as const
+        const found = await trail.read((rows) => listSessions(rows, all))
         assert.equal(found.length, counted, `${reason}, ${to - from} ms`)
       }),
     )
@@ -251,15 +248,15 @@ describe('session ends over time', () => {
 })
 
 describe('durations', () => {
-  it('are within 2 % of those of the records, and their histogram is exact', () => {
+  it('are within 2 % of those of the records, and their histogram is exact', async () => {
     const wanted = fc.option(fc.constantFrom(...reasons), { nil: undefined })
-    fc.assert(
-      fc.property(spans, wanted, (span, reason) => {
+    await fc.assert(
+      fc.asyncProperty(spans, wanted, async (span, reason) => {
         const exact = endsIn(span)
           .filter((session) => reason === undefined || session.reason === reason)
           .flatMap(({ duration_ms }) => duration_ms ?? [])
           .toSorted((a, b) => a - b)
-        const bins = durationsIn(trail.db(), { ...span, reason })
+        const bins = await trail.read((rows) => durationsIn(rows, { ...span, reason }))
         const { sessions, percentiles } = spreadOf(bins, [0.5, 0.9, 0.99])
         assert.equal(sessions, exact.length)
         for (const [at, share] of [0.5, 0.9, 0.99].entries())
@@ -289,10 +286,10 @@ function clickOf({ reason, ended_at, entries }: Known): number | null {
 }
 
 describe('the overview', () => {
-  it('is what the records add up to', () => {
-    fc.assert(
-      fc.property(spans, (span) => {
-        const overview = overviewOf(trail.db(), { ...span, now: NOW })
+  it('is what the records add up to', async () => {
+    await fc.assert(
+      fc.asyncProperty(spans, async (span) => {
+        const overview = await trail.read((rows) => overviewOf(rows, { ...span, now: NOW }))
         const { from, to, org_id } = span
         const here = all.filter((session) => org_id === undefined || session.org_id === org_id)
         const count = (is: (session: Known) => boolean) => here.filter(is).length
@@ -331,8 +328,9 @@ describe('the overview', () => {
     )
   })
 
-  it('knows when each source was last heard of', () => {
-    const { heard } = overviewOf(trail.db(), { from: 0, to: UNTIL, now: NOW })
+  it('knows when each source was last heard of', async () => {
+    const span = { from: 0, to: UNTIL, now: NOW }
+    const { heard } = await trail.read((rows) => overviewOf(rows, span))
     const recordedAt = Math.max(...all.flatMap(({ entries }) => entries.map((entry) => entry.recorded_at)))
     assert.deepEqual(heard, { api: recordedAt, webhook: recordedAt, sweep: recordedAt })
   })

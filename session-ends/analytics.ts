@@ -1,5 +1,5 @@
 /** What people ask of many sessions: how many ended and why, after how long, and how complete the records are. */
-import type { DatabaseSync } from 'node:sqlite'
+import { sql } from 'kysely'
 import { intents, type Intent, type OrgId, type Source } from '../trail/entry.ts'
 import type { Binned } from './bins.ts'
 import { devices } from './device.ts'
@@ -7,6 +7,7 @@ import { GRACE_MS } from './due.ts'
 import { outcomes, REQUESTED, type Dimension } from './outcome.ts'
 import type { Reason } from './record.ts'
 import { measures, type Measure } from './rollups.ts'
+import type { Rows } from './rows.ts'
 import { sumsOf, type Sum } from './rollup-sums.ts'
 import { coverageOf, unconfirmedOf, type Coverage } from './views-reader.ts'
 import { QUARTER_MS } from './views-schema.ts'
@@ -33,11 +34,14 @@ export interface EndsRequest extends Span {
 }
 
 /** The largest total first. An end counts when it was, or when only bounds are known at the latest of them. */
-export function endsOverTime(db: DatabaseSync, { from, to, org_id, starts, by }: EndsRequest): Series[] {
+export async function endsOverTime(
+  rows: Rows,
+  { from, to, org_id, starts, by }: EndsRequest,
+): Promise<Series[]> {
   const bounds = [...starts.map((start) => Math.max(start, from)), to].map((at) => at / QUARTER_MS)
   const found = new Map<string, Series>()
   const parts = by.includes('device') ? 'apart' : 'together'
-  for (const sum of sumsOf(db, { measure: measures.ends, org_id, bounds, parts })) {
+  for (const sum of await sumsOf(rows, { measure: measures.ends, org_id, bounds, parts })) {
     const is = by.map((dimension) => valueOf(sum, dimension))
     const series = found.get(is.join()) ?? { is, counts: starts.map(() => 0), total: 0 }
     series.counts[sum.bucket] = (series.counts[sum.bucket] ?? 0) + sum.sessions
@@ -57,12 +61,9 @@ export interface DurationsRequest extends Span {
 }
 
 /** Of the ends of which the duration is known. */
-export function durationsIn(db: DatabaseSync, { reason, ...span }: DurationsRequest): Binned[] {
-  return binsOf(
-    sumsIn(db, measures.durations, span).filter(
-      ({ outcome }) => reason === undefined || outcomes[outcome]?.reason === reason,
-    ),
-  )
+export async function durationsIn(rows: Rows, { reason, ...span }: DurationsRequest): Promise<Binned[]> {
+  const sums = await sumsIn(rows, measures.durations, span)
+  return binsOf(sums.filter(({ outcome }) => reason === undefined || outcomes[outcome]?.reason === reason))
 }
 
 export interface Ends {
@@ -99,22 +100,22 @@ export function passedOf({ from, to }: Span, now: number): number {
 /** When an entry of each source was last recorded: ms since 1970, null for none. */
 export type Heard = Record<'api' | 'webhook' | 'sweep', number | null>
 
-export function overviewOf(db: DatabaseSync, { now, ...span }: Span & { now: number }): Overview {
+export async function overviewOf(rows: Rows, { now, ...span }: Span & { now: number }): Promise<Overview> {
   const { from, to, org_id } = span
-  const standing = sumsOf(db, { measure: measures.standing, org_id, bounds: [0, ALL] })
+  const standing = await sumsOf(rows, { measure: measures.standing, org_id, bounds: [0, ALL] })
   const count = (is: (sum: Sum) => boolean) => totalOf(standing.filter(is))
   return {
     now: {
       open: count(({ outcome }) => outcome !== REQUESTED),
       requested: count(({ outcome }) => outcome === REQUESTED),
-      unconfirmed: unconfirmedOf(db, { now, org_id }),
+      unconfirmed: await unconfirmedOf(rows, { now, org_id }),
     },
-    ends: endsIn(db, span),
-    previous: endsIn(db, { from: from - passedOf(span, now), to: from, org_id }),
-    confirmations: binsOf(sumsIn(db, measures.confirmations, span)),
-    coverage: coverageOf(db, { from, to: Math.min(to, now - GRACE_MS), org_id }),
-    intents: intentsIn(db, span),
-    heard: heardIn(db),
+    ends: await endsIn(rows, span),
+    previous: await endsIn(rows, { from: from - passedOf(span, now), to: from, org_id }),
+    confirmations: binsOf(await sumsIn(rows, measures.confirmations, span)),
+    coverage: await coverageOf(rows, { from, to: Math.min(to, now - GRACE_MS), org_id }),
+    intents: await intentsIn(rows, span),
+    heard: await heardIn(rows),
   }
 }
 
@@ -131,8 +132,8 @@ export const noOverview: Overview = {
   heard: { api: null, webhook: null, sweep: null },
 }
 
-function endsIn(db: DatabaseSync, span: Span): Ends {
-  const sums = sumsIn(db, measures.ends, span)
+async function endsIn(rows: Rows, span: Span): Promise<Ends> {
+  const sums = await sumsIn(rows, measures.ends, span)
   const total = totalOf(sums)
   const voluntary = totalOf(sums.filter(({ outcome }) => isVoluntary(outcome)))
   const unknown = totalOf(sums.filter(({ outcome }) => outcomes[outcome]?.reason === 'unknown'))
@@ -144,8 +145,8 @@ function isVoluntary(outcome: number): boolean {
   return reason === 'signed-out' && initiator === 'user'
 }
 
-function intentsIn(db: DatabaseSync, span: Span): Overview['intents'] {
-  return mixOf(sumsIn(db, measures.intents, span))
+async function intentsIn(rows: Rows, span: Span): Promise<Overview['intents']> {
+  return mixOf(await sumsIn(rows, measures.intents, span))
 }
 
 function mixOf(sums: readonly Sum[]): Overview['intents'] {
@@ -155,14 +156,14 @@ function mixOf(sums: readonly Sum[]): Overview['intents'] {
   })
 }
 
-function heardIn(db: DatabaseSync): Heard {
-  const rows = db.prepare('SELECT source, at FROM heard').all() as unknown as { source: Source; at: number }[]
-  const at = (wanted: Source) => rows.find(({ source }) => source === wanted)?.at ?? null
+async function heardIn(rows: Rows): Promise<Heard> {
+  const found = await rows.all(sql<{ source: Source; at: number }>`SELECT source, at FROM heard`)
+  const at = (wanted: Source) => found.find(({ source }) => source === wanted)?.at ?? null
   return { api: at('api'), webhook: at('webhook'), sweep: at('sweep') }
 }
 
-function sumsIn(db: DatabaseSync, measure: Measure, { from, to, org_id }: Span): Sum[] {
-  return sumsOf(db, { measure, org_id, bounds: [from / QUARTER_MS, to / QUARTER_MS] })
+function sumsIn(rows: Rows, measure: Measure, { from, to, org_id }: Span): Promise<Sum[]> {
+  return sumsOf(rows, { measure, org_id, bounds: [from / QUARTER_MS, to / QUARTER_MS] })
 }
 
 function totalOf(sums: readonly Sum[]): number {

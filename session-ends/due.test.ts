@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
+import { sql } from 'kysely'
 import { temporaryFolder } from '../test/service.ts'
 import type { SessionId } from '../trail/entry.ts'
-import { dueAt, dueSessions } from './due.ts'
+import { dueAt, dueQuery, dueSessions } from './due.ts'
 import type { SessionFacts } from './facts.ts'
 import { openForWriting } from './views-schema.ts'
+import { sqliteRows } from './views-sqlite.ts'
 
 const MINUTE_MS = 60_000
 const HOUR_MS = 60 * MINUTE_MS
@@ -81,22 +83,15 @@ describe('a session is due', () => {
 })
 
 describe('what is due', () => {
-  it('is searched for in indexes, and visits no session that is not due', () => {
+  it('is searched for in indexes, and visits no session that is not due', async () => {
     const begin = { trailId: 'trail', epoch: 0, nextIndex: 0, lastHash: '', unanswered: null }
     const db = openForWriting(join(temporaryFolder(), 'views.db'), begin)
-    const queries: string[] = []
-    const prepare = db.prepare.bind(db)
-    db.prepare = (sql) => {
-      queries.push(sql)
-      return prepare(sql)
-    }
-    assert.deepEqual(dueSessions(db, { now: T, after: null, limit: 500 }), [])
-    const named = { $now: T, $at: -1, $id: -1, $limit: 500 }
-    const plan = prepare(`EXPLAIN QUERY PLAN ${queries[0]}`)
-      .all(named)
-      .map(({ detail }) => String(detail))
+    const rows = sqliteRows(db)
+    const request = { now: T, after: null, limit: 500 }
+    assert.deepEqual(await dueSessions(rows, request), [])
+    const plan = await rows.all(sql<{ detail: string }>`EXPLAIN QUERY PLAN ${dueQuery(request)}`)
     assert.deepEqual(
-      plan.filter((detail) => /SCAN|SEARCH/.test(detail)),
+      plan.map(({ detail }) => detail).filter((detail) => /SCAN|SEARCH/.test(detail)),
       [
         'SEARCH sessions USING INDEX sessions_due (due_at>? AND due_at<?)',
         'SEARCH sessions USING INDEX sessions_still_active (still_active_at>?)',

@@ -1,10 +1,10 @@
 /** When Clerk is to be asked for a session: what the sweep goes by. */
-import type { DatabaseSync } from 'node:sqlite'
+import { sql, type RawBuilder } from 'kysely'
 import type { SessionId, UserId } from '../trail/entry.ts'
 import type { SessionFacts } from './facts.ts'
 import { ENDED, REQUESTED } from './outcome.ts'
 import { CONFIRM_WITHIN_MS } from './record.ts'
-import { prepared } from './statements.ts'
+import type { Rows } from './rows.ts'
 
 /** How long Clerk has to say by itself that a session is over. */
 export const GRACE_MS = 60_000
@@ -56,35 +56,43 @@ export function dueAt(facts: SessionFacts, outcome: number): number | null {
   return answeredAt === null ? due : Math.max(due, answeredAt + ASK_AGAIN_MS)
 }
 
-const NEVER = Number.MAX_SAFE_INTEGER
+/** As `dueAt` of a session that has not ended, as if Clerk had not been asked. */
+const overDue = sql`coalesce(over_by + ${sql.lit(GRACE_MS)}, ${sql.lit(Number.MAX_SAFE_INTEGER)})`
+const logoutDue = sql`last_requested_at + ${sql.lit(CONFIRM_WITHIN_MS)}`
+const isRequested = sql`outcome = ${sql.lit(REQUESTED)}`
+const unansweredDueAt = sql`CASE WHEN ${isRequested} AND ${logoutDue} < ${overDue} THEN ${logoutDue} ELSE ${overDue} END`
+const requested = sql`CASE WHEN ${isRequested} THEN 1 ELSE 0 END`
 
-/** As `dueAt`, as if Clerk had not been asked. */
-const UNANSWERED_DUE_AT = `min(
-  coalesce(over_by + ${GRACE_MS}, ${NEVER}),
-  iif(outcome = ${REQUESTED}, last_requested_at + ${CONFIRM_WITHIN_MS}, ${NEVER})
-)`
+interface DueRow extends DuePlace {
+  session_id: SessionId
+  user_id: UserId | null
+  /** 1: it was. */
+  requested: number
+}
 
 /**
  * Two searches of an index, merged. The second finds what was answered while our clock was ahead, which is nothing in most lives: such
  * an answer says nothing of the time until then.
  */
-const DUE = `
-  SELECT session_id, user_id, outcome = ${REQUESTED} AS requested, due_at AS at, id FROM sessions
-  WHERE due_at < $now AND (due_at, id) > ($at, $id)
-  UNION ALL
-  SELECT session_id, user_id, outcome = ${REQUESTED}, ${UNANSWERED_DUE_AT}, id FROM sessions
-  WHERE still_active_at > $now AND outcome < ${ENDED}
-    AND ${UNANSWERED_DUE_AT} < $now AND (${UNANSWERED_DUE_AT}, id) > ($at, $id)
-  ORDER BY at, id LIMIT $limit`
+export function dueQuery({ now, after, limit }: DueRequest): RawBuilder<DueRow> {
+  const { at, id } = after ?? { at: -1, id: -1 }
+  return sql`
+    SELECT session_id, user_id, ${requested} AS requested, due_at AS at, id FROM sessions
+    WHERE due_at < ${now} AND (due_at, id) > (${at}, ${id})
+    UNION ALL
+    SELECT session_id, user_id, ${requested}, ${unansweredDueAt}, id FROM sessions
+    WHERE still_active_at > ${now} AND outcome < ${sql.lit(ENDED)}
+      AND ${unansweredDueAt} < ${now} AND (${unansweredDueAt}, id) > (${at}, ${id})
+    ORDER BY at, id LIMIT ${limit}`
+}
 
 /** What Clerk should be asked for, the longest due first. */
-export function dueSessions(db: DatabaseSync, { now, after, limit }: DueRequest): DueSession[] {
-  const { at, id } = after ?? { at: -1, id: -1 }
-  const rows = prepared(db, DUE).all({ $now: now, $at: at, $id: id, $limit: limit })
-  return rows.map((row) => ({
-    session_id: row['session_id'] as SessionId,
-    user_id: row['user_id'] as UserId | null,
-    requested: row['requested'] === 1,
-    place: { at: Number(row['at']), id: Number(row['id']) },
+export async function dueSessions(rows: Rows, request: DueRequest): Promise<DueSession[]> {
+  const found = await rows.all(dueQuery(request))
+  return found.map(({ session_id, user_id, requested, at, id }) => ({
+    session_id,
+    user_id,
+    requested: requested === 1,
+    place: { at, id },
   }))
 }

@@ -13,6 +13,7 @@ import { openSqliteStore } from '../trail/stores/sqlite.ts'
 import { dueSessions, type DueRequest } from './due.ts'
 import { followOnce, openViews, rebuildViews } from './follow.ts'
 import { ViewsReader } from './views-reader.ts'
+import { sqliteViews } from './views-sqlite.ts'
 import { viewsPathOf } from './views-schema.ts'
 
 const UNTIL = Date.UTC(2026, 10, 20, 12)
@@ -202,20 +203,20 @@ describe('damaged session records', () => {
   it('are left behind by who was reading them', async () => {
     const { viewsPath, reader } = await trailWith(reports.slice(0, 100))
     await followAll(viewsPath, reader)
-    using records = closing(new ViewsReader(viewsPath))
-    assert.equal(records.position()?.nextIndex, 100)
+    await using records = closing(new ViewsReader(sqliteViews(viewsPath)))
+    assert.equal((await records.position())?.nextIndex, 100)
     renameSync(viewsPath, `${viewsPath}.aside`)
-    assert.equal(records.position(), null)
+    assert.equal(await records.position(), null)
     const views = await openViews(viewsPath, reader)
-    assert.equal(records.position()?.nextIndex, 0)
+    assert.equal((await records.position())?.nextIndex, 0)
     await views.close()
     reader.close()
   })
 
-  it('are refused by whoever only reads them', () => {
+  it('are refused by whoever only reads them', async () => {
     const path = join(temporaryFolder(), 'views.db')
     writeFileSync(path, garbage)
-    assert.throws(() => new ViewsReader(path).position(), isCoded('views-damaged'))
+    await assert.rejects(new ViewsReader(sqliteViews(path)).position(), isCoded('views-damaged'))
   })
 
   it('of a rebuild that was killed are removed', async () => {
@@ -234,7 +235,7 @@ describe('what is read of them', () => {
   it('is how complete they are: each session that must be over, with an end or as a gap', async () => {
     const { viewsPath, reader } = await trailWith(reports)
     await followAll(viewsPath, reader)
-    using records = closing(new ViewsReader(viewsPath))
+    await using records = closing(new ViewsReader(sqliteViews(viewsPath)))
     const over = reports.filter(
       ({ kind, session_expire_at: at }) => kind === 'session.created' && at && at < UNTIL - 60_000,
     )
@@ -243,13 +244,13 @@ describe('what is read of them', () => {
     )
     const gaps = over.filter(({ session_id }) => session_id && !ended.has(session_id))
 
-    assert.deepEqual(records.coverage(UNTIL), {
+    assert.deepEqual(await records.coverage(UNTIL), {
       sessions: over.length,
       ended: over.length - gaps.length,
       unknown: 0,
     })
     assert.deepEqual(
-      new Set(records.gaps(UNTIL, 1000).map(({ session_id }) => session_id)),
+      new Set((await records.gaps(UNTIL, 1000)).map(({ session_id }) => session_id)),
       new Set(gaps.map(({ session_id }) => session_id)),
     )
     assert.ok(gaps.length > 0)
@@ -259,7 +260,7 @@ describe('what is read of them', () => {
   it('counts the same at every moment as who looks at each session', async () => {
     const { viewsPath, reader } = await trailWith(reports)
     await followAll(viewsPath, reader)
-    using records = closing(new ViewsReader(viewsPath))
+    await using records = closing(new ViewsReader(sqliteViews(viewsPath)))
     const db = new DatabaseSync(viewsPath, { readOnly: true })
     const counted = db.prepare(
       `SELECT count(*) AS sessions, coalesce(sum(outcome >= 2), 0) AS ended, coalesce(sum(outcome = 11), 0) AS unknown
@@ -267,7 +268,7 @@ describe('what is read of them', () => {
     )
     for (let now = UNTIL - 40 * 24 * HOUR_MS; now < UNTIL; now += 7.3 * HOUR_MS) {
       const at = Math.floor(now)
-      assert.deepEqual(records.coverage(at), { ...counted.get(at - 60_000) })
+      assert.deepEqual(await records.coverage(at), { ...counted.get(at - 60_000) })
     }
     db.close()
     reader.close()
@@ -295,8 +296,8 @@ describe('what is read of them', () => {
     ] as const) {
       const { viewsPath, reader } = await trailWith(told)
       await followAll(viewsPath, reader)
-      using records = closing(new ViewsReader(viewsPath))
-      assert.deepEqual(records.coverage(UNTIL), expected)
+      await using records = closing(new ViewsReader(sqliteViews(viewsPath)))
+      assert.deepEqual(await records.coverage(UNTIL), expected)
       reader.close()
     }
   })
@@ -310,8 +311,8 @@ describe('what is read of them', () => {
       await store.append(reports, at)
       await followOnce(views, reader)
       const { unanswered } = views.position
-      using records = closing(new ViewsReader(viewsPathOf(path)))
-      assert.deepEqual(records.figures(at).unanswered, unanswered)
+      await using records = closing(new ViewsReader(sqliteViews(viewsPathOf(path))))
+      assert.deepEqual((await records.figures(at)).unanswered, unanswered)
       return unanswered
     }
     const logout = (iat: number): Report => ({
@@ -336,10 +337,10 @@ describe('what is read of them', () => {
   it('is what Clerk is to be asked for: what must be over, and logouts that are not confirmed', async () => {
     const { viewsPath, reader } = await trailWith(reports)
     await followAll(viewsPath, reader)
-    using records = closing(new ViewsReader(viewsPath))
-    const due = dueIn(records, { after: null, limit: 10_000 })
+    await using records = closing(new ViewsReader(sqliteViews(viewsPath)))
+    const due = await dueIn(records, { after: null, limit: 10_000 })
     for (const { session_id, requested } of due) {
-      const record = records.session(session_id, UNTIL)?.record
+      const record = (await records.session(session_id, UNTIL))?.record
       assert.notEqual(record?.state, 'ended')
       assert.equal(record?.unconfirmed, requested)
     }
@@ -348,8 +349,8 @@ describe('what is read of them', () => {
     const inOrder = due.toSorted((a, b) => a.place.at - b.place.at || a.place.id - b.place.id)
     assert.deepEqual(due, inOrder)
     const pages = [due.slice(0, 3), due.slice(3, 6)]
-    const first = dueIn(records, { after: null, limit: 3 })
-    const second = dueIn(records, { after: first.at(-1)?.place ?? null, limit: 3 })
+    const first = await dueIn(records, { after: null, limit: 3 })
+    const second = await dueIn(records, { after: first.at(-1)?.place ?? null, limit: 3 })
     assert.deepEqual([first, second], pages)
     reader.close()
   })
@@ -357,38 +358,39 @@ describe('what is read of them', () => {
   it('is the mix of webhooks that Clerk sent for what was asked, and what is unconfirmed', async () => {
     const { viewsPath, reader } = await trailWith(reports)
     await followAll(viewsPath, reader)
-    using records = closing(new ViewsReader(viewsPath))
+    await using records = closing(new ViewsReader(sqliteViews(viewsPath)))
     const asked = new Set(
       reports.flatMap(({ kind, session_id }) =>
         kind === 'logout.requested' && session_id ? session_id : [],
       ),
     )
-    const mix = records.webhookMix()
+    const mix = await records.webhookMix()
     assert.equal(
       mix.reduce((sum, { sessions }) => sum + sessions, 0),
       asked.size,
     )
-    const unconfirmed = [...asked].filter((id) => records.session(id, UNTIL + HOUR_MS)?.record.unconfirmed)
-    assert.equal(records.unconfirmed(UNTIL + HOUR_MS), unconfirmed.length)
+    const found = await Promise.all([...asked].map((id) => records.session(id, UNTIL + HOUR_MS)))
+    const unconfirmed = found.filter((session) => session?.record.unconfirmed)
+    assert.equal(await records.unconfirmed(UNTIL + HOUR_MS), unconfirmed.length)
     reader.close()
   })
 
-  it('is nothing while there are none', () => {
-    using records = closing(new ViewsReader(join(temporaryFolder(), 'views.db')))
-    assert.equal(records.position(), null)
-    assert.equal(records.session('sess_1', UNTIL), null)
-    assert.deepEqual(records.coverage(UNTIL), { sessions: 0, ended: 0, unknown: 0 })
+  it('is nothing while there are none', async () => {
+    await using records = closing(new ViewsReader(sqliteViews(join(temporaryFolder(), 'views.db'))))
+    assert.equal(await records.position(), null)
+    assert.equal(await records.session('sess_1', UNTIL), null)
+    assert.deepEqual(await records.coverage(UNTIL), { sessions: 0, ended: 0, unknown: 0 })
   })
 })
 
-function dueIn(records: ViewsReader, request: Omit<DueRequest, 'now'>) {
-  const db = records.db()
-  assert.ok(db)
-  return dueSessions(db, { now: UNTIL, ...request })
+async function dueIn(records: ViewsReader, request: Omit<DueRequest, 'now'>) {
+  const due = await records.atOneMoment((rows) => dueSessions(rows, { now: UNTIL, ...request }))
+  assert.ok(due)
+  return due
 }
 
-function closing(reader: ViewsReader): ViewsReader & Disposable {
-  return Object.assign(reader, { [Symbol.dispose]: () => reader.close() })
+function closing(reader: ViewsReader): ViewsReader & AsyncDisposable {
+  return Object.assign(reader, { [Symbol.asyncDispose]: () => reader.close() })
 }
 
 it('the records stand beside the trail, under a name of their own', () => {

@@ -3,7 +3,6 @@
  *
  * Every answer says up to which entry its records know the trail. What is read for one answer is of one moment.
  */
-import type { DatabaseSync } from 'node:sqlite'
 import type { Entry } from '../trail/entry.ts'
 import type { TrailHead, TrailReader } from '../trail/store.ts'
 import {
@@ -20,8 +19,8 @@ import {
 import type { Binned } from './bins.ts'
 import { dueSessions, type DueRequest, type DueSession } from './due.ts'
 import type { SessionRecord } from './record.ts'
+import type { Rows } from './rows.ts'
 import {
-  atOneMoment,
   changedSessions,
   lastPlace,
   listSessions,
@@ -30,8 +29,7 @@ import {
   type Listed,
   type ListRequest,
 } from './session-list.ts'
-import type { FoundSession, ViewsReader } from './views-reader.ts'
-import { positionOf } from './views-schema.ts'
+import { positionIn, sessionIn, type FoundSession, type ViewsReader } from './views-reader.ts'
 
 /** How far the records know the trail. */
 export interface ReadPosition {
@@ -74,40 +72,45 @@ const NOTHING: Changes = { records: [], next: { index: -1, id: -1 }, more: false
 /** On the calling thread. */
 export function readingOf(views: ViewsReader, trail: TrailReader): Reading {
   /** Before there are any records the answer is `otherwise`, at the beginning of the trail. */
-  async function read<T extends object>(otherwise: T, from: (db: DatabaseSync) => T) {
-    const db = views.db()
-    if (!db) return { position: { epoch: (await trail.head()).epoch, index: -1 }, ...otherwise }
-    return atOneMoment(db, () => ({ position: readPositionOf(db), ...from(db) }))
+  async function read<T extends object>(otherwise: T, from: (rows: Rows) => Promise<T>) {
+    const found = await views.atOneMoment(async (rows) => ({
+      position: await readPositionIn(rows),
+      ...(await from(rows)),
+    }))
+    return found ?? { position: { epoch: (await trail.head()).epoch, index: -1 }, ...otherwise }
   }
 
   return {
     session: async (id, now) => {
       const none: { found: FoundSession | null } = { found: null }
-      const { position, found } = await read(none, (db) => ({ found: views.session(id, now, db) }))
+      const { position, found } = await read(none, async (rows) => ({
+        found: await sessionIn(rows, id, now),
+      }))
       if (!found) return { position, found }
       return { position, found: { record: found.record, entries: await trail.at(found.indexes) } }
     },
-    list: (request) => read({ listed: [] as Listed[] }, (db) => ({ listed: listSessions(db, request) })),
-    changes: (request) => read({ ...NOTHING, next: request.after }, (db) => changedSessions(db, request)),
-    lastPlace: () => read({ place: -1 }, (db) => ({ place: lastPlace(db) })),
+    list: (request) =>
+      read({ listed: [] as Listed[] }, async (rows) => ({ listed: await listSessions(rows, request) })),
+    changes: (request) => read({ ...NOTHING, next: request.after }, (rows) => changedSessions(rows, request)),
+    lastPlace: () => read({ place: -1 }, async (rows) => ({ place: await lastPlace(rows) })),
     sessionEnds: (request) =>
-      read({ series: [] as Series[] }, (db) => ({ series: endsOverTime(db, request) })),
-    durations: (request) => read({ bins: [] as Binned[] }, (db) => ({ bins: durationsIn(db, request) })),
+      read({ series: [] as Series[] }, async (rows) => ({ series: await endsOverTime(rows, request) })),
+    durations: (request) =>
+      read({ bins: [] as Binned[] }, async (rows) => ({ bins: await durationsIn(rows, request) })),
     overview: async (request) => {
-      const found = await read({ overview: noOverview }, (db) => ({ overview: overviewOf(db, request) }))
+      const found = await read({ overview: noOverview }, async (rows) => ({
+        overview: await overviewOf(rows, request),
+      }))
       const { nextIndex } = await trail.head()
       return { ...found, behind: Math.max(0, nextIndex - found.position.index - 1) }
     },
-    due: async (request) => {
-      const db = views.db()
-      return db ? dueSessions(db, request) : []
-    },
+    due: async (request) => (await views.atOneMoment((rows) => dueSessions(rows, request))) ?? [],
     entries: (after, limit) => trail.read(after, limit),
     head: () => trail.head(),
   }
 }
 
-function readPositionOf(db: DatabaseSync): ReadPosition {
-  const { epoch, nextIndex } = positionOf(db)
+async function readPositionIn(rows: Rows): Promise<ReadPosition> {
+  const { epoch, nextIndex } = await positionIn(rows)
   return { epoch, index: nextIndex - 1 }
 }

@@ -60,6 +60,9 @@ export interface UserEnd {
   occurred_at: number
 }
 
+/** What a record is made of. */
+export type RecordFacts = Omit<SessionFacts, 'org_at' | 'begun' | 'webhook_ends' | 'device'>
+
 /** How long Clerk has to confirm a logout before it counts as unconfirmed. */
 export const CONFIRM_WITHIN_MS = 600_000
 
@@ -82,7 +85,7 @@ interface End {
 }
 
 /** `userEnds`: of the session's user, in any order. `now`: ms since 1970. */
-export function recordOf(facts: SessionFacts, userEnds: readonly UserEnd[], now: number): SessionRecord {
+export function recordOf(facts: RecordFacts, userEnds: readonly UserEnd[], now: number): SessionRecord {
   const end = endOf(facts, userEnds)
   const state = end ? 'ended' : facts.requested_at === null ? 'open' : 'requested'
   const { started_at, requested_at } = facts
@@ -109,14 +112,14 @@ export function recordOf(facts: SessionFacts, userEnds: readonly UserEnd[], now:
   return { ...record, sentence: sentenceOf(record, { request, ...facts }) }
 }
 
-function endOf(facts: SessionFacts, userEnds: readonly UserEnd[]): End | null {
+function endOf(facts: RecordFacts, userEnds: readonly UserEnd[]): End | null {
   const { end_kind: kind, end_at: toldAt } = facts
   const own = kind !== null && toldAt !== null ? ownEnd({ ...facts, kind, toldAt }) : null
   if (own && kind !== null && rankOf(kind) < USER_END_RANK) return own
   return endWithAccount(facts, userEnds) ?? (own && livedLater(facts, own.toldAt) ? null : own)
 }
 
-type OwnEnd = SessionFacts & { kind: EndKind; toldAt: number }
+type OwnEnd = RecordFacts & { kind: EndKind; toldAt: number }
 
 function ownEnd({ kind, toldAt, end_exact, expire_at, abandon_at }: OwnEnd): End {
   switch (kind) {
@@ -142,7 +145,7 @@ function before(limit: number | null, toldAt: number): number | null {
 }
 
 /** The first end of the account after which nothing says that the session lived. */
-function endWithAccount(facts: SessionFacts, userEnds: readonly UserEnd[]): End | null {
+function endWithAccount(facts: RecordFacts, userEnds: readonly UserEnd[]): End | null {
   const [first] = userEnds
     .filter(({ occurred_at }) => !livedLater(facts, occurred_at))
     .toSorted((a, b) => a.occurred_at - b.occurred_at || a.kind.localeCompare(b.kind))
@@ -152,7 +155,7 @@ function endWithAccount(facts: SessionFacts, userEnds: readonly UserEnd[]): End 
 }
 
 /** What is only inferred does not count against a sign of life that came after it. */
-function livedLater({ alive_at }: SessionFacts, toldAt: number): boolean {
+function livedLater({ alive_at }: RecordFacts, toldAt: number): boolean {
   return alive_at !== null && inSeconds(alive_at) > inSeconds(toldAt)
 }
 
@@ -164,7 +167,7 @@ function inSeconds(ms: number): number {
 type Bounds = Pick<SessionRecord, 'ended_at_earliest' | 'ended_at_latest'>
 
 /** Between what is the last that is known of its life, and what says that it is over. */
-function boundsOf({ alive_at, expire_at, abandon_at }: SessionFacts, end: End | null): Bounds {
+function boundsOf({ alive_at, expire_at, abandon_at }: RecordFacts, end: End | null): Bounds {
   if (!end) return { ended_at_earliest: null, ended_at_latest: null }
   if (end.ended_at !== null) return { ended_at_earliest: end.ended_at, ended_at_latest: end.ended_at }
   const latest = Math.min(end.toldAt, expire_at ?? Infinity, abandon_at ?? Infinity)
@@ -178,7 +181,7 @@ function boundsOf({ alive_at, expire_at, abandon_at }: SessionFacts, end: End | 
  * The request that says what the end was: of the earliest and the latest the one nearer to it, when that is near. Before there is an
  * end, the earliest.
  */
-export function requestThatCounts(facts: SessionFacts, bounds: Bounds): Request | null {
+export function requestThatCounts(facts: RecordFacts, bounds: Bounds): Request | null {
   const [first, last] = requestsOf(facts)
   if (!first || bounds.ended_at_latest === null) return first ?? null
   const [nearest] = [first, last ?? first]
@@ -187,7 +190,7 @@ export function requestThatCounts(facts: SessionFacts, bounds: Bounds): Request 
   return nearest ?? null
 }
 
-function requestsOf(facts: SessionFacts): Request[] {
+function requestsOf(facts: RecordFacts): Request[] {
   const { requested_at, last_requested_at } = facts
   if (requested_at === null || last_requested_at === null) return []
   return [

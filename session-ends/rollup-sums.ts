@@ -1,8 +1,8 @@
 /** Adds up what sessions were counted for: from the rows of 15 minutes, and over long times from those of days. */
-import type { DatabaseSync } from 'node:sqlite'
+import { sql } from 'kysely'
 import type { OrgId } from '../trail/entry.ts'
 import type { Measure } from './rollups.ts'
-import { prepared } from './statements.ts'
+import type { Rows } from './rows.ts'
 import { DAY_MS, QUARTER_MS } from './views-schema.ts'
 
 export interface SumsRequest {
@@ -27,20 +27,20 @@ const QUARTERS_OF_A_DAY = DAY_MS / QUARTER_MS
 /** From how many quarters on, at the mean, buckets are made of days. */
 const LONG = QUARTERS_OF_A_DAY / 2
 
-export function sumsOf(db: DatabaseSync, request: SumsRequest): Sum[] {
+export async function sumsOf(rows: Rows, request: SumsRequest): Promise<Sum[]> {
   const { org_id, bounds } = request
   const [first = 0, last = 0] = [bounds[0], bounds.at(-1)]
   const sums = new Sums()
   const isLong = (last - first) / (bounds.length - 1) >= LONG
-  if (org_id === undefined && isLong) addDays(db, sums, request)
-  else addRows(sums, rowsBetween(db, request, { table: QUARTERS, first, last }), bounds)
+  if (org_id === undefined && isLong) await addDays(rows, sums, request)
+  else addRows(sums, await rowsBetween(rows, request, { table: QUARTERS, first, last }), bounds)
   return sums.found()
 }
 
 class Sums {
   readonly #sums = new Map<number, Sum>()
 
-  add(bucket: number, { outcome, part }: Row, sessions: number): void {
+  add(bucket: number, { outcome, part }: SumRow, sessions: number): void {
     const key = (bucket * MOST + outcome) * MOST + part
     const known = this.#sums.get(key)
     if (known) known.sessions += sessions
@@ -56,7 +56,7 @@ class Sums {
 const MOST = 10_000
 
 /** `rows` are in the order of `at`, and none lies outside. */
-function addRows(sums: Sums, rows: readonly Row[], bounds: readonly number[]): void {
+function addRows(sums: Sums, rows: readonly SumRow[], bounds: readonly number[]): void {
   let bucket = 0
   for (const row of rows) {
     while (row.at >= (bounds[bucket + 1] ?? Infinity)) bucket += 1
@@ -68,18 +68,19 @@ function addRows(sums: Sums, rows: readonly Row[], bounds: readonly number[]): v
  * As if each bucket began at the midnight of UTC that is nearest to its beginning; then the quarters in between change their bucket. Of
  * most zones these are much fewer than all of them, and in UTC there are none.
  */
-function addDays(db: DatabaseSync, sums: Sums, request: SumsRequest): void {
+async function addDays(rows: Rows, sums: Sums, request: SumsRequest): Promise<void> {
   const { bounds } = request
   const midnights = bounds.map((bound) => Math.round(bound / QUARTERS_OF_A_DAY))
   const [first = 0, last = 0] = [midnights[0], midnights.at(-1)]
-  addRows(sums, rowsBetween(db, request, { table: DAYS, first, last }), midnights)
+  addRows(sums, await rowsBetween(rows, request, { table: DAYS, first, last }), midnights)
   const buckets = bounds.length - 1
   for (const [at, bound] of bounds.entries()) {
     const midnight = (midnights[at] ?? 0) * QUARTERS_OF_A_DAY
     if (bound === midnight) continue
     const [wrong, right] = bound < midnight ? [at - 1, at] : [at, at - 1]
     const between = { table: QUARTERS, first: Math.min(bound, midnight), last: Math.max(bound, midnight) }
-    for (const row of rowsBetween(db, { ...request, bounds: [between.first, between.last] }, between)) {
+    const moved = await rowsBetween(rows, { ...request, bounds: [between.first, between.last] }, between)
+    for (const row of moved) {
       if (wrong >= 0 && wrong < buckets) sums.add(wrong, row, -row.sessions)
       if (right >= 0 && right < buckets) sums.add(right, row, row.sessions)
     }
@@ -95,7 +96,7 @@ interface Range {
   last: number
 }
 
-interface Row {
+interface SumRow {
   at: number
   outcome: number
   part: number
@@ -103,24 +104,24 @@ interface Row {
 }
 
 /** Of one bucket `at` does not matter, and all of it is added up in the database. */
-function rowsBetween(
-  db: DatabaseSync,
+async function rowsBetween(
+  rows: Rows,
   { measure, org_id, bounds, parts }: SumsRequest,
   { table, first, last }: Range,
-): Row[] {
+): Promise<SumRow[]> {
   const columns = [
     bounds.length > 2 ? 'at' : '0 AS at',
     'outcome',
     parts === 'together' ? '0 AS part' : 'part',
   ]
-  const grouped = columns.filter((column) => !column.includes(' ')).join(', ')
+  const grouped = sql.raw(columns.filter((column) => !column.includes(' ')).join(', '))
   const from =
     org_id === undefined
-      ? `${table} WHERE`
-      : 'rollup_org_quarters WHERE org = (SELECT id FROM orgs WHERE org_id = ?) AND'
-  return prepared(
-    db,
-    `SELECT ${columns.join(', ')}, sum(sessions) AS sessions FROM ${from} measure = ? AND at >= ? AND at < ?
-     GROUP BY ${grouped} ORDER BY ${grouped}`,
-  ).all(...(org_id === undefined ? [] : [org_id]), measure, first, last) as unknown as Row[]
+      ? sql`${sql.ref(table)} WHERE`
+      : sql`rollup_org_quarters WHERE org = (SELECT id FROM orgs WHERE org_id = ${org_id}) AND`
+  return rows.all(
+    sql<SumRow>`
+      SELECT ${sql.raw(columns.join(', '))}, CAST(sum(sessions) AS bigint) AS sessions
+      FROM ${from} measure = ${measure} AND at >= ${first} AND at < ${last} GROUP BY ${grouped} ORDER BY ${grouped}`,
+  )
 }

@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import * as fc from 'fast-check'
+import { sql } from 'kysely'
 import { trailOf, type TestTrail } from '../test/views.ts'
 import { history } from '../examples/demo/history.ts'
 import { toldByWebhook, type OrgId, type Report, type SessionId, type UserId } from '../trail/entry.ts'
 import { initiators, confidences, reasons, states, type SessionRecord } from './record.ts'
-import { changedSessions, listSessions, type ChangePlace } from './session-list.ts'
+import {
+  changedSessions,
+  listSessions,
+  type ChangePlace,
+  type ChangesRequest,
+  type ListRequest,
+} from './session-list.ts'
 import { nextRows, type SessionFilter } from './sessions-query.ts'
 
 const DAY_MS = 86_400_000
@@ -29,12 +35,14 @@ before(async () => {
 after(() => trail.close())
 
 /** Every record, the first heard of first, asked for one by one. */
-function everyRecord({ views, ids }: TestTrail): SessionRecord[] {
-  return ids().map((id) => {
-    const found = views.session(id, UNTIL)
+async function everyRecord({ views, ids }: TestTrail): Promise<SessionRecord[]> {
+  const records: SessionRecord[] = []
+  for (const id of ids()) {
+    const found = await views.session(id, UNTIL)
     assert.ok(found)
-    return found.record
-  })
+    records.push(found.record)
+  }
+  return records
 }
 
 /** The filter, read aloud. */
@@ -86,15 +94,16 @@ function pick(filter: SessionFilter, names: readonly string[]): SessionFilter {
   return Object.fromEntries(Object.entries(filter).filter(([name]) => names.includes(name)))
 }
 
-function listAll(
-  db: DatabaseSync,
+async function listAll(
+  { read }: TestTrail,
   filter: SessionFilter,
   { order, limit }: { order: 'newest' | 'oldest'; limit: number },
 ) {
   const records: SessionRecord[] = []
   let beyond: number | null = null
   for (;;) {
-    const page = listSessions(db, { filter, order, beyond, limit, now: UNTIL })
+    const request: ListRequest = { filter, order, beyond, limit, now: UNTIL }
+    const page = await read((rows) => listSessions(rows, request))
     records.push(...page.map(({ record }) => record))
     if (page.length < limit) return records
     beyond = page.at(-1)?.id ?? null
@@ -102,37 +111,38 @@ function listAll(
 }
 
 describe('the list of session records', () => {
-  it('has what fits the filters, once and in order, however it is cut into pages', () => {
-    const all = everyRecord(trail)
+  it('has what fits the filters, once and in order, however it is cut into pages', async () => {
+    const all = await everyRecord(trail)
     assert.ok(all.length > 250)
-    fc.assert(
-      fc.property(filters, fc.integer({ min: 1, max: 60 }), (filter, limit) => {
+    await fc.assert(
+      fc.asyncProperty(filters, fc.integer({ min: 1, max: 60 }), async (filter, limit) => {
         const expected = all.filter((record) => fits(record, filter))
-        assert.deepEqual(listAll(trail.db(), filter, { order: 'oldest', limit }), expected)
-        assert.deepEqual(listAll(trail.db(), filter, { order: 'newest', limit }), expected.toReversed())
+        assert.deepEqual(await listAll(trail, filter, { order: 'oldest', limit }), expected)
+        const newestFirst = await listAll(trail, filter, { order: 'newest', limit })
+        assert.deepEqual(newestFirst, expected.toReversed())
       }),
       { numRuns: 400 },
     )
   })
 
-  it('finds the same in an organisation that is too large to be read through', () => {
-    const db = trail.db()
-    fc.assert(
-      fc.property(filters, orgIds, (given, org_id) => {
+  it('finds the same in an organisation that is too large to be read through', async () => {
+    await fc.assert(
+      fc.asyncProperty(filters, orgIds, async (given, org_id) => {
         const filter = { ...given, org_id }
         const walk = { filter, order: 'newest', beyond: 1e9, limit: 40 } as const
-        const [few, many] = [false, true].map((orgIsLarge) => {
-          const query = nextRows({ ...walk, orgIsLarge })
-          return query && db.prepare(query.sql).all(...(query.parameters as SQLInputValue[]))
-        })
-        assert.deepEqual(many, few)
+        const found = (orgIsLarge: boolean) =>
+          trail.read(async (rows) => {
+            const query = nextRows({ ...walk, orgIsLarge }, rows.dialect)
+            return query ? rows.all(query) : []
+          })
+        assert.deepEqual(await found(true), await found(false))
       }),
       { numRuns: 300 },
     )
   })
 
-  it('is led by an index whatever the filter: no query reads every row', () => {
-    const db = trail.db()
+  it('is led by an index whatever the filter: no query reads every row', async () => {
+    const walk = { order: 'newest', beyond: 1e9, limit: 51, orgIsLarge: false } as const
     const led: Record<string, SessionFilter> = {
       'one session': { session_id: 'sess_1' as SessionId, state: 'open' },
       'one user': { user_id: 'user_1' as UserId, from: 0, state: 'ended' },
@@ -143,10 +153,12 @@ describe('the list of session records', () => {
       'a time, and a reason': { from: 0, reason: 'unknown' },
     }
     for (const [name, filter] of Object.entries(led)) {
-      const query = nextRows({ filter, order: 'newest', beyond: 1e9, limit: 51, orgIsLarge: false })
-      assert.ok(query)
-      const plan = db.prepare(`EXPLAIN QUERY PLAN ${query.sql}`).all(...(query.parameters as SQLInputValue[]))
-      const steps = plan.map(({ detail }) => String(detail))
+      const plan = await trail.read((rows) => {
+        const query = nextRows({ ...walk, filter }, rows.dialect)
+        assert.ok(query)
+        return rows.all(sql<{ detail: string }>`EXPLAIN QUERY PLAN ${query}`)
+      })
+      const steps = plan.map(({ detail }) => detail)
       assert.deepEqual(
         steps.filter((step) => /SCAN sessions|PRIMARY KEY \(rowid[<>]/.test(step)),
         [],
@@ -155,14 +167,15 @@ describe('the list of session records', () => {
     }
   })
 
-  it('asks nothing of the database when the filters contradict each other', () => {
+  it('asks nothing of the database when the filters contradict each other', async () => {
     const contradicting: SessionFilter[] = [
       { state: 'open', reason: 'expired' },
       { reason: 'revoked', initiator: 'user' },
       { confidence: 'inferred', reason: 'signed-out' },
     ]
     for (const filter of contradicting) {
-      assert.equal(nextRows({ filter, order: 'newest', beyond: 1e9, limit: 1, orgIsLarge: false }), null)
+      const walk = { filter, order: 'newest', beyond: 1e9, limit: 1, orgIsLarge: false } as const
+      assert.equal(await trail.read(async ({ dialect }) => nextRows(walk, dialect) ?? 'nothing'), 'nothing')
     }
   })
 })
@@ -184,7 +197,8 @@ describe('the list while records are written', () => {
         let beyond: number | null = null
         for (let at = 0; ; at += 1) {
           const { limit = 7, recorded = 3 } = steps[at] ?? {}
-          const page = listSessions(growing.db(), { filter: {}, order: 'newest', beyond, limit, now: UNTIL })
+          const request: ListRequest = { filter: {}, order: 'newest', beyond, limit, now: UNTIL }
+          const page = await growing.read((rows) => listSessions(rows, request))
           seen.push(...page.map(({ record }) => record.session_id))
           if (page.length < limit) break
           beyond = page.at(-1)?.id ?? null
@@ -209,14 +223,15 @@ describe('the list while records are written', () => {
           let after: ChangePlace = { index: -1, id: -1 }
           for (let at = 0; ; at += 1) {
             const { limit = 11, recorded = 50 } = steps[at] ?? {}
-            const changes = changedSessions(growing.db(), { filter, after, limit, now: UNTIL })
+            const request: ChangesRequest = { filter, after, limit, now: UNTIL }
+            const changes = await growing.read((rows) => changedSessions(rows, request))
             for (const record of changes.records) known.set(record.session_id, record)
             assert.ok(changes.records.length <= limit)
             after = changes.next
             if (!changes.more && rest.length === 0) break
             await growing.record(rest.splice(0, recorded))
           }
-          const expected = everyRecord(growing).filter((record) => fits(record, filter))
+          const expected = (await everyRecord(growing)).filter((record) => fits(record, filter))
           for (const record of expected) assert.deepEqual(known.get(record.session_id), record)
           if (Object.keys(filter).length === 0) assert.equal(known.size, expected.length)
           await growing.close()

@@ -1,19 +1,17 @@
-/** Lists session records, a page at a time; each page is read in one transaction. */
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
-import type { CompiledQuery } from 'kysely'
-import type { UserId } from '../trail/entry.ts'
-import type { SessionFacts } from './facts.ts'
-import { recordOf, type SessionRecord, type UserEnd } from './record.ts'
+/** Lists session records, a page at a time. */
+import { sql } from 'kysely'
+import type { SessionRecord } from './record.ts'
+import type { Rows } from './rows.ts'
+import { recordsOf, type SessionRow } from './session-rows.ts'
 import {
   manyOfOrg,
   nextChanges,
   nextRows,
   nextRowsNearby,
+  rowsWith,
   type SessionFilter,
   type Walk,
 } from './sessions-query.ts'
-import { prepared } from './statements.ts'
-import { userEndsOf } from './views-reader.ts'
 
 /** A record, and its place in the order by first entry. */
 export interface Listed {
@@ -58,81 +56,70 @@ const WINDOW = 5000
 /** How long one transaction looks for what fits. */
 const LOOK_MS = 50
 
-export function listSessions(db: DatabaseSync, { filter, order, beyond, limit, now }: ListRequest): Listed[] {
-  const orgIsLarge = filter.org_id !== undefined && rowsFrom(db, manyOfOrg(filter.org_id)).length > 0
+export async function listSessions(
+  rows: Rows,
+  { filter, order, beyond, limit, now }: ListRequest,
+): Promise<Listed[]> {
+  const { org_id } = filter
+  const orgIsLarge = org_id !== undefined && (await rows.all(manyOfOrg(org_id))).length > 0
   const start = order === 'newest' ? Number.MAX_SAFE_INTEGER : -1
   const walk = { filter, order, beyond: beyond ?? start, limit, orgIsLarge }
-  const rows = fullPage(db, walk) ?? rowsFrom<Row>(db, nextRows(walk))
-  const recordOfRow = recorder(db, now)
-  return rows.map((row) => ({ id: row.id, record: recordOfRow(row) }))
+  const found = (await fullPage(rows, walk)) ?? (await page(rows, walk))
+  const records = await recordsOf(rows, found, now)
+  return records.map((record, at) => ({ id: found[at]?.id ?? -1, record }))
+}
+
+async function page(rows: Rows, walk: Walk): Promise<SessionRow[]> {
+  const query = nextRows(walk, rows.dialect)
+  return query ? rows.all(query) : []
 }
 
 /** Only where it saves reading day by day. */
-function fullPage(db: DatabaseSync, walk: Walk): Row[] | null {
+async function fullPage(rows: Rows, walk: Walk): Promise<SessionRow[] | null> {
   if (walk.filter.from === undefined && walk.filter.to === undefined) return null
-  const rows = rowsFrom<Row>(db, nextRowsNearby(walk))
-  return rows.length === walk.limit ? rows : null
+  const query = nextRowsNearby(walk)
+  const found = query ? await rows.all(query) : []
+  return found.length === walk.limit ? found : null
 }
 
-export function changedSessions(db: DatabaseSync, { filter, after, limit, now }: ChangesRequest): Changes {
+export async function changedSessions(
+  rows: Rows,
+  { filter, after, limit, now }: ChangesRequest,
+): Promise<Changes> {
   const until = performance.now() + LOOK_MS
   const ids: number[] = []
   let next = after
   let more = true
   while (more && ids.length < limit && performance.now() < until) {
-    const looked = window(db, { filter, after: next, limit: limit - ids.length })
+    const looked = await window(rows, { filter, after: next, limit: limit - ids.length })
     ids.push(...looked.ids)
     ;({ next, more } = looked)
   }
-  return { records: rowsAt(db, ids).map(recorder(db, now)), next, more }
+  return { records: await recordsOf(rows, await rowsAt(rows, ids), now), next, more }
 }
 
-function window(db: DatabaseSync, { filter, after, limit }: Omit<ChangesRequest, 'now'>) {
-  const query = nextChanges({ filter, after, window: WINDOW })
-  const rows = rowsFrom<{ id: number; last_index: number; fits: number }>(db, query)
+async function window(rows: Rows, { filter, after, limit }: Omit<ChangesRequest, 'now'>) {
+  const found = await rows.all(nextChanges({ filter, after, window: WINDOW }))
   const ids: number[] = []
   let next = after
-  for (const row of rows) {
+  for (const row of found) {
     if (ids.length === limit) return { ids, next, more: true }
     next = { index: row.last_index, id: row.id }
     if (row.fits === 1) ids.push(row.id)
   }
-  return { ids, next, more: rows.length === WINDOW }
+  return { ids, next, more: found.length === WINDOW }
+}
+
+/** In the order of `ids`. */
+async function rowsAt(rows: Rows, ids: readonly number[]): Promise<SessionRow[]> {
+  if (ids.length === 0) return []
+  const found = await rows.all(rowsWith(ids, rows.dialect))
+  const byId = new Map(found.map((row) => [row.id, row]))
+  return ids.flatMap((id) => byId.get(id) ?? [])
 }
 
 /** The place of the last record that there is; -1: there is none. */
-export function lastPlace(db: DatabaseSync): number {
-  return Number(db.prepare('SELECT coalesce(max(id), -1) AS id FROM sessions').get()?.['id'])
-}
-
-/** Everything that `read` reads is of one moment. */
-export function atOneMoment<T>(db: DatabaseSync, read: () => T): T {
-  db.exec('BEGIN')
-  try {
-    return read()
-  } finally {
-    db.exec('COMMIT')
-  }
-}
-
-type Row = SessionFacts & { id: number }
-
-/** The ends of each account are looked up once for a page. */
-function recorder(db: DatabaseSync, now: number): (facts: SessionFacts) => SessionRecord {
-  const ends = new Map<UserId | null, UserEnd[]>()
-  return (facts) => {
-    const known = ends.get(facts.user_id) ?? userEndsOf(db, facts.user_id)
-    ends.set(facts.user_id, known)
-    return recordOf(facts, known, now)
-  }
-}
-
-function rowsAt(db: DatabaseSync, ids: readonly number[]): Row[] {
-  const row = prepared(db, 'SELECT * FROM sessions WHERE id = ?')
-  return ids.map((id) => row.get(id) as unknown as Row)
-}
-
-/** Null: nothing can fit. */
-function rowsFrom<Found>(db: DatabaseSync, query: CompiledQuery | null): Found[] {
-  return query ? (prepared(db, query.sql).all(...(query.parameters as SQLInputValue[])) as Found[]) : []
+export async function lastPlace(rows: Rows): Promise<number> {
+  const [last] = await rows.all(sql<{ id: number }>`SELECT coalesce(max(id), -1) AS id FROM sessions`)
+  return last?.id ?? -1
 }

@@ -1,15 +1,14 @@
 /** Reads the views, beside the thread that writes them. */
-import { statSync } from 'node:fs'
-import type { DatabaseSync } from 'node:sqlite'
+import { sql, type RawBuilder } from 'kysely'
 import type { OrgId, SessionId, UserId } from '../trail/entry.ts'
 import { GRACE_MS } from './due.ts'
-import type { SessionFacts } from './facts.ts'
 import { ENDED, REQUESTED, UNKNOWN } from './outcome.ts'
-import { CONFIRM_WITHIN_MS, recordOf, type SessionRecord, type UserEnd } from './record.ts'
+import { CONFIRM_WITHIN_MS, recordOf, type SessionRecord } from './record.ts'
 import { measures } from './rollups.ts'
 import { sumsOf } from './rollup-sums.ts'
-import { prepared } from './statements.ts'
-import { openForReading, positionOf, QUARTER_MS } from './views-schema.ts'
+import type { Rows, ViewsDatabase } from './rows.ts'
+import { rowColumns, userEndsOf, type SessionRow } from './session-rows.ts'
+import { positionFrom, QUARTER_MS } from './views-schema.ts'
 import type { Position, Unanswered } from './views-store.ts'
 
 export interface FoundSession {
@@ -50,108 +49,120 @@ export interface Figures {
 
 export const ENTRIES_LIMIT = 1000
 
+/** Each answer is of one moment; what is asked inside `atOneMoment` is of the same one. */
 export class ViewsReader {
-  readonly #path: string
-  #db: DatabaseSync | null = null
-  #file: number | null = null
+  readonly #database: ViewsDatabase
 
-  constructor(path: string) {
-    this.#path = path
+  constructor(database: ViewsDatabase) {
+    this.#database = database
+  }
+
+  /** See `ViewsDatabase`. */
+  atOneMoment<T>(read: (rows: Rows) => Promise<T>): Promise<T | null> {
+    return this.#database.atOneMoment(read)
   }
 
   /** Null: there are no views yet. */
-  position(): Position | null {
-    const db = this.db()
-    return db && positionOf(db)
+  position(): Promise<Position | null> {
+    return this.atOneMoment(positionIn)
   }
 
-  session(id: string, now: number, db = this.db()): FoundSession | null {
-    if (!db) return null
-    const row = prepared(db, 'SELECT * FROM sessions WHERE session_id = ?').get(id)
-    if (!row) return null
-    const facts = row as unknown as SessionFacts & { id: number }
-    const ends = userEndsOf(db, facts.user_id)
-    const entries = 'SELECT "index" FROM session_entries WHERE session = ? ORDER BY "index" LIMIT ?'
-    const own = prepared(db, entries).all(facts.id, ENTRIES_LIMIT)
-    const indexes = [...own.map((entry) => Number(entry['index'])), ...ends.map(({ index }) => index)]
-    return {
-      record: recordOf(facts, ends, now),
-      indexes: indexes.toSorted((a, b) => a - b).slice(0, ENTRIES_LIMIT),
-    }
+  /** Null: no entry is about it. */
+  session(id: string, now: number): Promise<FoundSession | null> {
+    return this.atOneMoment((rows) => sessionIn(rows, id, now))
   }
 
   /** Of the sessions that had to be over by then. */
-  coverage(now: number): Coverage {
-    const db = this.db()
-    return db ? coverageOf(db, { from: 0, to: now - GRACE_MS }) : { sessions: 0, ended: 0, unknown: 0 }
+  async coverage(now: number): Promise<Coverage> {
+    const found = await this.atOneMoment((rows) => coverageOf(rows, { from: 0, to: now - GRACE_MS }))
+    return found ?? { sessions: 0, ended: 0, unknown: 0 }
   }
 
   /** The longest over first. */
-  gaps(now: number, limit: number): Gap[] {
-    const rows = this.db()
-      ?.prepare(
-        `SELECT session_id, user_id, over_by FROM sessions
-         WHERE over_by < ? AND begun = 1 AND outcome < ${ENDED} ORDER BY over_by LIMIT ?`,
-      )
-      .all(now - GRACE_MS, limit)
-    return (rows ?? []) as unknown as Gap[]
+  async gaps(now: number, limit: number): Promise<Gap[]> {
+    const found = await this.atOneMoment((rows) =>
+      rows.all(
+        sql<Gap>`
+          SELECT session_id, user_id, over_by FROM sessions
+          WHERE over_by < ${now - GRACE_MS} AND begun = 1 AND outcome < ${sql.lit(ENDED)} ORDER BY over_by LIMIT ${limit}`,
+      ),
+    )
+    return found ?? []
   }
 
   /** All of it. */
-  figures(now: number): Figures {
-    return {
-      coverage: this.coverage(now),
-      unconfirmed: this.unconfirmed(now),
-      webhookMix: this.webhookMix(),
-      unanswered: this.position()?.unanswered ?? null,
-    }
+  async figures(now: number): Promise<Figures> {
+    const found = await this.atOneMoment(async (rows) => ({
+      coverage: await coverageOf(rows, { from: 0, to: now - GRACE_MS }),
+      unconfirmed: await unconfirmedOf(rows, { now }),
+      webhookMix: await webhookMixIn(rows),
+      unanswered: (await positionIn(rows)).unanswered,
+    }))
+    return found ?? NO_FIGURES
   }
 
   /** Logouts that were asked for over 10 minutes ago, and that Clerk has not confirmed. */
-  unconfirmed(now: number): number {
-    const db = this.db()
-    return db ? unconfirmedOf(db, { now }) : 0
+  async unconfirmed(now: number): Promise<number> {
+    return (await this.atOneMoment((rows) => unconfirmedOf(rows, { now }))) ?? 0
   }
 
-  webhookMix(): WebhookMix[] {
-    const rows = this.db()?.prepare('SELECT * FROM webhook_mix WHERE sessions > 0').all()
-    return (rows ?? []) as unknown as WebhookMix[]
+  async webhookMix(): Promise<WebhookMix[]> {
+    return (await this.atOneMoment(webhookMixIn)) ?? []
   }
 
-  close(): void {
-    this.#db?.close()
-    this.#db = null
-  }
-
-  /** The views, to read; null: there are none yet. Those that were made anew meanwhile are another file. */
-  db(): DatabaseSync | null {
-    const file = statSync(this.#path, { throwIfNoEntry: false })?.ino ?? null
-    if (file !== this.#file) this.close()
-    if (!this.#db && file !== null) this.#db = openForReading(this.#path)
-    this.#file = file
-    return this.#db
+  close(): Promise<void> {
+    return this.#database.close()
   }
 }
 
+const NO_FIGURES: Figures = {
+  coverage: { sessions: 0, ended: 0, unknown: 0 },
+  unconfirmed: 0,
+  webhookMix: [],
+  unanswered: null,
+}
+
+export async function positionIn(rows: Rows): Promise<Position> {
+  const [row] = await rows.all(sql<Record<string, unknown>>`SELECT * FROM position`)
+  return positionFrom(row ?? {})
+}
+
+/** Null: no entry is about it. */
+export async function sessionIn(rows: Rows, id: string, now: number): Promise<FoundSession | null> {
+  const [row] = await rows.all(sql<SessionRow>`SELECT ${rowColumns} FROM sessions WHERE session_id = ${id}`)
+  if (!row) return null
+  const ends = await userEndsOf(rows, row.user_id === null ? [] : [row.user_id])
+  const own = await rows.all(
+    sql<{ index: number }>`
+      SELECT "index" FROM session_entries WHERE session = ${row.id} ORDER BY "index" LIMIT ${ENTRIES_LIMIT}`,
+  )
+  const indexes = [...own, ...ends].map(({ index }) => index)
+  return {
+    record: recordOf(row, ends, now),
+    indexes: indexes.toSorted((a, b) => a - b).slice(0, ENTRIES_LIMIT),
+  }
+}
+
+function webhookMixIn(rows: Rows): Promise<WebhookMix[]> {
+  return rows.all(sql`SELECT webhook_ends, sessions FROM webhook_mix WHERE sessions > 0`)
+}
+
 /** Of the sessions that had to be over from `from` on, a multiple of 15 minutes, and before `to`. */
-export function coverageOf(
-  db: DatabaseSync,
+export async function coverageOf(
+  rows: Rows,
   { from, to, org_id }: { from: number; to: number; org_id?: OrgId | undefined },
-): Coverage {
+): Promise<Coverage> {
   const over = Math.max(from, to)
-  const bounds = [from / QUARTER_MS, Math.floor(over / QUARTER_MS)]
-  const counted = sumsOf(db, { measure: measures.mustBeOver, org_id, bounds })
+  const quarter = Math.floor(over / QUARTER_MS)
+  const bounds = [from / QUARTER_MS, quarter]
+  const counted = await sumsOf(rows, { measure: measures.mustBeOver, org_id, bounds })
   // Of the quarter that is not over yet.
-  const last = prepared(
-    db,
-    `SELECT outcome, count(*) AS sessions FROM sessions
-     WHERE over_by >= $from AND over_by < $over AND begun = 1 ${org_id === undefined ? '' : 'AND org_id = $org'}
-     GROUP BY outcome`,
-  ).all({
-    $from: Math.floor(over / QUARTER_MS) * QUARTER_MS,
-    $over: over,
-    ...(org_id === undefined ? {} : { $org: org_id }),
-  }) as unknown as { outcome: number; sessions: number }[]
+  const last = await rows.all(
+    sql<{ outcome: number; sessions: number }>`
+      SELECT outcome, count(*) AS sessions FROM sessions
+      WHERE over_by >= ${quarter * QUARTER_MS} AND over_by < ${over} AND begun = 1 ${ofOrg(org_id)}
+      GROUP BY outcome`,
+  )
   const all = [...counted, ...last]
   const count = (is: (outcome: number) => boolean) =>
     all.reduce((sum, { outcome, sessions }) => sum + (is(outcome) ? sessions : 0), 0)
@@ -162,37 +173,27 @@ export function coverageOf(
   }
 }
 
-/** Logouts that were asked for over 10 minutes ago, and that Clerk has not confirmed. */
-export function unconfirmedOf(
-  db: DatabaseSync,
-  { now, org_id }: { now: number; org_id?: OrgId | undefined },
-): number {
-  const before = now - CONFIRM_WITHIN_MS
-  const quarter = Math.floor(before / QUARTER_MS)
-  const counted = sumsOf(db, { measure: measures.standing, org_id, bounds: [0, quarter] })
-  const last = prepared(
-    db,
-    // The planner would take the index of all outcomes, and read each of these rows.
-    `SELECT count(*) AS sessions FROM sessions INDEXED BY sessions_requested
-     WHERE outcome = ${REQUESTED} AND requested_at >= $from AND requested_at < $before
-       ${org_id === undefined ? '' : 'AND org_id = $org'}`,
-  ).get({
-    $from: quarter * QUARTER_MS,
-    $before: before,
-    ...(org_id === undefined ? {} : { $org: org_id }),
-  })
-  return counted.reduce(
-    (sum, { outcome, sessions }) => sum + (outcome === REQUESTED ? sessions : 0),
-    Number(last?.['sessions']),
-  )
+function ofOrg(org: OrgId | undefined): RawBuilder<unknown> {
+  return org === undefined ? sql`` : sql`AND org_id = ${org}`
 }
 
-/** What ended the account of a user, in the order of the trail. */
-export function userEndsOf(db: DatabaseSync, userId: UserId | null): (UserEnd & { index: number })[] {
-  if (userId === null) return []
-  const ends = prepared(
-    db,
-    'SELECT kind, occurred_at, "index" FROM user_ends WHERE user_id = ? ORDER BY "index"',
+/** Logouts that were asked for over 10 minutes ago, and that Clerk has not confirmed. */
+export async function unconfirmedOf(
+  rows: Rows,
+  { now, org_id }: { now: number; org_id?: OrgId | undefined },
+): Promise<number> {
+  const before = now - CONFIRM_WITHIN_MS
+  const quarter = Math.floor(before / QUARTER_MS)
+  const counted = await sumsOf(rows, { measure: measures.standing, org_id, bounds: [0, quarter] })
+  // The planner of SQLite would take the index of all outcomes, and read each of these rows.
+  const [last] = await rows.all(
+    sql<{ sessions: number }>`
+      SELECT count(*) AS sessions FROM sessions ${rows.dialect.indexedBy('sessions_requested')}
+      WHERE outcome = ${sql.lit(REQUESTED)} AND requested_at >= ${quarter * QUARTER_MS} AND requested_at < ${before}
+        ${ofOrg(org_id)}`,
   )
-  return ends.all(userId) as unknown as (UserEnd & { index: number })[]
+  return counted.reduce(
+    (sum, { outcome, sessions }) => sum + (outcome === REQUESTED ? sessions : 0),
+    last?.sessions ?? 0,
+  )
 }

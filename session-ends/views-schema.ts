@@ -176,7 +176,11 @@ function versionOf(db: DatabaseSync): number {
 }
 
 export function positionOf(db: DatabaseSync): Position {
-  const row = db.prepare('SELECT * FROM position').get() ?? {}
+  return positionFrom(db.prepare('SELECT * FROM position').get() ?? {})
+}
+
+/** From the row of `position`. */
+export function positionFrom(row: Record<string, unknown>): Position {
   return {
     trailId: String(row['trail_id']),
     epoch: Number(row['epoch']),

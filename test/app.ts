@@ -17,6 +17,7 @@ import { followOnce, openViews } from '../session-ends/follow.ts'
 import { readingOf } from '../session-ends/reading.ts'
 import { ViewsReader } from '../session-ends/views-reader.ts'
 import { viewsPathOf } from '../session-ends/views-schema.ts'
+import { sqliteViews } from '../session-ends/views-sqlite.ts'
 import type { Entry, UserId } from '../trail/entry.ts'
 import type { TrailStore } from '../trail/store.ts'
 import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
@@ -85,7 +86,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
   const path = join(folder, 'trail.db')
   const reader = openSqliteReader(path)
   const views = await openViews(viewsPathOf(path), reader)
-  const records = new ViewsReader(viewsPathOf(path))
+  const records = new ViewsReader(sqliteViews(viewsPathOf(path)))
   const direct = readsOf(readingOf(records, reader))
   const reading = options.wrapReads?.(direct) ?? direct
   const lines: string[] = []
@@ -132,7 +133,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       droppedLines: () => 0,
       streams: () => entryStreams,
       recordsLag: () => 0,
-      figures: () => records.figures(now()),
+      figures: () => null,
       webhookMix: namedMix,
       webhookSilenceMs: null,
     }),
@@ -167,7 +168,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       await trail.close()
       await store.close()
       await views.close()
-      records.close()
+      await records.close()
       reader.close()
       rmSync(folder, { recursive: true })
     },

@@ -5,7 +5,7 @@ import type { Report } from '../trail/entry.ts'
 import type { AppendResult } from '../trail/store.ts'
 import { logout, UNSTORABLE } from '../trail/stores/conformance.ts'
 import { readTrailRow } from '../trail/stores/sqlite-schema.ts'
-import { dedupeKey } from '../trail/stores/sqlite-writer.ts'
+import { dedupeKey } from '../trail/stores/dedupe-key.ts'
 
 export interface Sent {
   session: number

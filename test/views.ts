@@ -1,10 +1,12 @@
 /** A trail on disk with its session records, which know each report before the next call. */
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
-import type { DatabaseSync } from 'node:sqlite'
+import { sql } from 'kysely'
 import { followOnce, openViews } from '../session-ends/follow.ts'
+import type { Rows } from '../session-ends/rows.ts'
 import { ViewsReader } from '../session-ends/views-reader.ts'
 import { viewsPathOf } from '../session-ends/views-schema.ts'
+import { sqliteViews } from '../session-ends/views-sqlite.ts'
 import type { Report, SessionId } from '../trail/entry.ts'
 import type { TrailReader } from '../trail/store.ts'
 import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
@@ -15,7 +17,8 @@ export interface TestTrail {
   views: ViewsReader
   trail: TrailReader
   path: string
-  db: () => DatabaseSync
+  /** From the records that there are, at one moment. */
+  read: <T>(read: (rows: Rows) => Promise<T>) => Promise<T>
   /** In the order in which they were first heard of. */
   ids: () => SessionId[]
   record: (reports: readonly Report[]) => Promise<void>
@@ -29,33 +32,32 @@ export async function trailOf(reports: readonly Report[]): Promise<TestTrail> {
   const store = await openSqliteStore({ path, issuer: 'https://views.clerk.accounts.dev' })
   const trail = openSqliteReader(path)
   const following = await openViews(viewsPathOf(path), trail)
-  const views = new ViewsReader(viewsPathOf(path))
-  const db = () => {
-    const opened = views.db()
-    assert.ok(opened)
-    return opened
+  const views = new ViewsReader(sqliteViews(viewsPathOf(path)))
+  const read = async <T>(read: (rows: Rows) => Promise<T>): Promise<T> => {
+    const found = await views.atOneMoment(read)
+    assert.ok(found !== null)
+    return found
   }
+  let ids: SessionId[] = []
   const record = async (reports: readonly Report[]) => {
     for (let at = 0; at < reports.length; at += 400) {
       await store.append(reports.slice(at, at + 400), RECORDED_AT)
     }
     while ((await followOnce(following, trail)) > 0) continue
+    const query = sql<{ session_id: SessionId }>`SELECT session_id FROM sessions ORDER BY id`
+    ids = (await read((rows) => rows.all(query))).map(({ session_id }) => session_id)
   }
   await record(reports)
   return {
     views,
     trail,
     path,
-    db,
-    ids: () =>
-      db()
-        .prepare('SELECT session_id FROM sessions ORDER BY id')
-        .all()
-        .map(({ session_id }) => session_id as SessionId),
+    read,
+    ids: () => ids,
     record,
     close: async () => {
       await following.close()
-      views.close()
+      await views.close()
       trail.close()
       await store.close()
     },

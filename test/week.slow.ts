@@ -13,6 +13,7 @@ import { isActive, type Action, type EventType, type Session, type User } from '
 import { dueSessions } from '../session-ends/due.ts'
 import { ViewsReader } from '../session-ends/views-reader.ts'
 import { viewsPathOf } from '../session-ends/views-schema.ts'
+import { sqliteViews } from '../session-ends/views-sqlite.ts'
 import { seedOfThisRun } from './crash.ts'
 import { chanceFrom } from './disk-image.ts'
 import { startService, temporaryFolder, type RunningService } from './service.ts'
@@ -63,7 +64,7 @@ class Week {
   readonly #standIn
   readonly #folder = temporaryFolder()
   readonly #aheadFile = join(this.#folder, 'ahead-ms')
-  readonly #views = new ViewsReader(viewsPathOf(join(this.#folder, 'trail.db')))
+  readonly #views = new ViewsReader(sqliteViews(viewsPathOf(join(this.#folder, 'trail.db'))))
   readonly #users: User[] = []
   readonly #byId = new Map<string, Life>()
   service: RunningService | null = null
@@ -162,12 +163,13 @@ class Week {
   /** Until every webhook arrived that can, the records know the trail, and Clerk was asked for what is due. */
   async settle(): Promise<void> {
     await this.release()
-    while (!this.#isSettled()) await sleep(100)
+    while (!(await this.#isSettled())) await sleep(100)
   }
 
-  #isSettled(): boolean {
-    const db = this.#views.db()
-    return db !== null && dueSessions(db, { now: this.now(), after: null, limit: 1 }).length === 0
+  async #isSettled(): Promise<boolean> {
+    const request = { now: this.now(), after: null, limit: 1 }
+    const due = await this.#views.atOneMoment((rows) => dueSessions(rows, request))
+    return due?.length === 0
   }
 
   /** Webhooks that were refused while the service was away. */
@@ -182,7 +184,7 @@ class Week {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#views.close()
+    await this.#views.close()
     await this.service?.[Symbol.asyncDispose]()
   }
 

@@ -7,6 +7,7 @@ import { examineConfig, readTrailPath, type Config, type ConfigProblem } from '.
 import { refuseRewound } from '../../session-ends/follow.ts'
 import { ViewsReader, type Figures } from '../../session-ends/views-reader.ts'
 import { viewsPathOf } from '../../session-ends/views-schema.ts'
+import { sqliteViews } from '../../session-ends/views-sqlite.ts'
 import type { Position } from '../../session-ends/views-store.ts'
 import type { Entry, Kind } from '../../trail/entry.ts'
 import { messageOf, TrailError, type TrailErrorCode } from '../../trail/error.ts'
@@ -104,7 +105,7 @@ async function gatherData(trailPath: string, now: () => number): Promise<DataFac
   // Before anything is opened: SQLite makes files beside a trail that is read.
   const files = await found(() => filesOf(trailPath))
   const running = await found(() => isLockHeld(trailPath))
-  const views = new ViewsReader(viewsPathOf(trailPath))
+  const views = new ViewsReader(sqliteViews(viewsPathOf(trailPath)))
   const reader = 'failed' in files ? files : await found(() => openTrail(trailPath, files.found))
   try {
     return {
@@ -114,10 +115,10 @@ async function gatherData(trailPath: string, now: () => number): Promise<DataFac
       running,
       trail: 'failed' in reader ? reader : await found(() => reader.found && readTrail(reader.found)),
       records: await found(() => readRecords(views, 'failed' in reader ? null : reader.found)),
-      figures: await found(() => (views.position() ? views.figures(now()) : null)),
+      figures: await found(async () => ((await views.position()) ? views.figures(now()) : null)),
     }
   } finally {
-    views.close()
+    await views.close()
     if ('found' in reader) reader.found?.close()
   }
 }
@@ -189,12 +190,12 @@ function count(recent: RecentEntries, { source, kind, recorded_at }: Entry): voi
 const LOOK_AGAIN_MS = 1000
 
 async function readRecords(views: ViewsReader, trail: TrailReader | null): Promise<RecordFacts | null> {
-  const position = views.position()
+  const position = await views.position()
   if (!position) return null
   if (!trail) return { position, behind: 0, moves: false, rewound: null }
   const behind = Math.max(0, (await trail.head()).nextIndex - position.nextIndex)
   if (behind > 0) await sleep(LOOK_AGAIN_MS)
-  const moves = (views.position()?.nextIndex ?? 0) > position.nextIndex
+  const moves = ((await views.position())?.nextIndex ?? 0) > position.nextIndex
   return { position, behind, moves, rewound: await whyRewound(position, trail) }
 }
 

@@ -1,11 +1,11 @@
 /**
  * The only code that writes to `trail.db`: synchronous, so it runs in a thread of its own (`sqlite-worker.ts`).
  */
-import { createHmac } from 'node:crypto'
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
-import { columns, keyOf, type Entry, type Report } from '../entry.ts'
+import { columns, type Entry, type Report } from '../entry.ts'
 import { TrailError } from '../error.ts'
 import type { AppendResult, TrailHead } from '../store.ts'
+import { dedupeKey, probe } from './dedupe-key.ts'
 import {
   cutShort,
   fileIdentity,
@@ -32,15 +32,6 @@ const SYNCHRONOUS = ['off', 'normal', 'full', 'extra'] as const
 export interface WriterSettings {
   journalMode: string
   synchronous: (typeof SYNCHRONOUS)[number] | 'unknown'
-}
-
-/** What `check` writes and takes back. */
-const probe: Report = {
-  kind: 'trail.exported',
-  source: 'trail',
-  occurred_at: 0,
-  naturalKey: 'check',
-  keyedAt: 0,
 }
 
 const CONSTRAINT = 19
@@ -155,17 +146,6 @@ export class SqliteWriter {
       }
     })
   }
-}
-
-/**
- * u32 big-endian seconds since 1970 ‖ first 16 bytes of HMAC-SHA-256(trail key, source 0x00 natural key).
- * Ordered by time, so that the keys of a batch meet on few pages (docs/decisions/0008); no id stands in it.
- */
-export function dedupeKey(trailKey: Uint8Array, report: Report): Uint8Array {
-  const key = Buffer.allocUnsafe(20)
-  key.writeUInt32BE(Math.min(Math.max(Math.floor(report.keyedAt / 1000), 0), 0xffff_ffff))
-  createHmac('sha256', trailKey).update(keyOf(report)).digest().copy(key, 4, 0, 16)
-  return key
 }
 
 function rowOf(report: Report, recordedAt: number): SQLInputValue[] {

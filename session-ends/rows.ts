@@ -1,0 +1,31 @@
+/**
+ * How the views are read: every query is written once, with Kysely, and goes through this port. SQLite and PostgreSQL are behind it; the
+ * little that they say differently is in `Dialect`.
+ */
+import type { RawBuilder } from 'kysely'
+
+export interface Rows {
+  readonly dialect: Dialect
+  /** In the order of the query, and named as its columns are. Integers are numbers, also where they need 64 bits. */
+  all: <Row>(query: RawBuilder<Row>) => Promise<Row[]>
+}
+
+export interface Dialect {
+  /** `FROM sessions ${indexedBy(…)}`: where the planner would guess wrong, and can be told. */
+  indexedBy: (index: string) => RawBuilder<unknown>
+  /** `column ${isOneOf(values)}`: one parameter, however many they are. */
+  isOneOf: (values: readonly (string | number)[]) => RawBuilder<unknown>
+  /** `SELECT found.id …`, to be ordered and cut: for each row of `of` what `ids` selects, which may name `of`. */
+  idsForEach: (of: RawBuilder<unknown>, ids: RawBuilder<unknown>) => RawBuilder<unknown>
+}
+
+export interface ViewsDatabase {
+  /**
+   * Everything that `read` reads is of one moment. It asks `rows` and waits for nothing else: a transaction is open meanwhile, and others
+   * wait for their turn. Null: there are no views yet, or they are of another version.
+   * @throws {TrailError} `views-unusable`, `views-damaged`
+   */
+  atOneMoment: <T>(read: (rows: Rows) => Promise<T>) => Promise<T | null>
+  /** What was asked before is still answered. */
+  close: () => Promise<void>
+}

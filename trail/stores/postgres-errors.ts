@@ -1,0 +1,93 @@
+/** What PostgreSQL and the network say, named so that a person knows what to do. No message holds the password. */
+import { messageOf, TrailError, type TrailErrorCode } from '../error.ts'
+
+export type Use = 'read' | 'write'
+
+/** What our own functions in the database raise (`postgres-migrations.ts`). */
+export const raised = {
+  /** What this process was told durable is not there any more. */
+  rewound: 'LT001',
+  /** Another trail stands in the place of the one that was opened. */
+  replaced: 'LT002',
+  /** An operator accepted a restore meanwhile: the trail has to be opened anew. */
+  epochRaised: 'LT003',
+  /** Another process has taken the lease. */
+  leaseLost: 'LT004',
+} as const
+
+/** Host, port and database of a URL. */
+export function placeOf(url: string): string {
+  // `postgres:` alone names no standard scheme, so that `new URL` knows neither its default port nor wrong hosts.
+  if (!URL.canParse(url)) return 'the PostgreSQL of DATABASE_URL'
+  const { hostname, port, pathname, searchParams } = new URL(url)
+  const host = hostname || searchParams.get('host') || 'localhost'
+  return `PostgreSQL at ${decodeURIComponent(host)}:${port || '5432'}${pathname === '/' ? '' : pathname}`
+}
+
+const RESTORED =
+  'a backup was restored, or a replica that lagged has taken over. Nothing is recorded until `logout-trail rebuild --accept-restore` accepts it'
+
+/** By SQLSTATE: the code, and what to say instead of the server's own words, or after them. */
+const known: Record<string, [code: TrailErrorCode, sentence: (said: string) => string]> = {
+  [raised.rewound]: ['trail-rewound', (said) => `${said}: ${RESTORED}`],
+  [raised.replaced]: ['trail-replaced', (said) => said],
+  [raised.epochRaised]: ['trail-unavailable', (said) => said],
+  [raised.leaseLost]: ['trail-locked', (said) => said],
+  '28P01': ['trail-unavailable', (said) => `${said}; check the user and the password of DATABASE_URL`],
+  '28000': ['trail-unavailable', (said) => `${said}; check DATABASE_URL, and pg_hba.conf of the server`],
+  '3D000': ['trail-unavailable', (said) => `${said}; create it, or name another in DATABASE_URL`],
+  '25006': ['trail-unwritable', () => 'it takes no writes (a hot standby, or set to read-only)'],
+  '53100': ['trail-unwritable', (said) => `the disk of the server is full (${said})`],
+  '23505': ['trail-corrupt', (said) => `it holds an index or a key where none can be (${said})`],
+  '22021': ['trail-unwritable', (said) => said],
+}
+
+/** By the first two characters of a SQLSTATE. */
+const families: Record<string, TrailErrorCode> = {
+  '08': 'trail-unavailable',
+  '23': 'trail-unwritable',
+  '25': 'trail-unavailable',
+  '40': 'trail-unavailable',
+  '53': 'trail-unavailable',
+  '55': 'trail-unavailable',
+  '57': 'trail-unavailable',
+  '58': 'trail-unavailable',
+  XX: 'trail-corrupt',
+}
+
+const NO_PERMISSION = '42501'
+const MISSING = new Set(['3F000', '42P01', '42883', '42703'])
+
+/** Keeps what already is a `TrailError`. Bugs (`TypeError`) stay what they are. */
+export function namedError(place: string, use: Use, cause: unknown): unknown {
+  if (cause instanceof TrailError || cause instanceof TypeError || cause instanceof RangeError) return cause
+  const [code, why] = reason(use, cause)
+  const may = use === 'write' ? 'written' : 'read'
+  const verb = code === 'trail-unavailable' ? 'cannot be reached' : `cannot be ${may}`
+  return new TrailError(code, `${place} ${verb}: ${why}.`, { cause })
+}
+
+function reason(use: Use, cause: unknown): [TrailErrorCode, string] {
+  const state = sqlState(cause)
+  const said = withoutFullStop(messageOf(cause) || String((cause as { code?: unknown }).code))
+  if (state === null) return ['trail-unavailable', said]
+  const named = known[state]
+  if (named) return [named[0], named[1](said)]
+  const refused = use === 'write' ? 'trail-unwritable' : 'trail-unreadable'
+  if (state === NO_PERMISSION)
+    return [refused, `${said}; \`logout-trail migrate --print-sql\` has the GRANTs`]
+  if (MISSING.has(state)) {
+    return ['trail-replaced', `${said}: the schema logout_trail was removed or changed; put it back`]
+  }
+  return [families[state.slice(0, 2)] ?? refused, said]
+}
+
+function withoutFullStop(said: string): string {
+  return said.endsWith('.') ? said.slice(0, -1) : said
+}
+
+/** Five characters when the server itself said no; null for the network and for `pg`. */
+export function sqlState(error: unknown): string | null {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return null
+  return 'severity' in error && /^[0-9A-Z]{5}$/.test(error.code) ? error.code : null
+}

@@ -1,0 +1,156 @@
+/**
+ * One connection to PostgreSQL that comes back: made when first needed, dropped at the first sign of trouble, made again
+ * for whoever asks next. What was under way when it broke rejects, and may have been committed.
+ *
+ * What is set for the session here (timeouts, isolation) is why the connection has to be direct, or through a pooler in
+ * session mode: a pooler in transaction mode (PgBouncer's `pool_mode=transaction`) would set it for others.
+ */
+import type { Client } from 'pg'
+import { TrailError } from '../error.ts'
+import { namedError, placeOf, type Use } from './postgres-errors.ts'
+
+export interface LinkOptions {
+  url: string
+  use: Use
+  /** What a connection has to pass before anything else is asked of it, each time. */
+  onConnect: (client: Client) => Promise<void>
+  /** How long an answer may take; the server itself gives up a second earlier. */
+  answerWithinMs?: number | undefined
+}
+
+const CONNECT_WITHIN_MS = 2000
+const ANSWER_WITHIN_MS = 6000
+
+/** While a server is not reached, nobody tries again for so long; who asks meanwhile hears of the last attempt. */
+const RECONNECT_INTERVAL_MS = 200
+
+export class PostgresLink {
+  /** For messages. */
+  readonly place: string
+  readonly #options: LinkOptions
+  readonly #answerWithinMs: number
+  #client: Client | null = null
+  #failure: { error: unknown; at: number } | null = null
+  #last: Promise<unknown> = Promise.resolve()
+  #closed = false
+
+  constructor(options: LinkOptions) {
+    this.#options = options
+    this.place = placeOf(options.url)
+    this.#answerWithinMs = options.answerWithinMs ?? ANSWER_WITHIN_MS
+  }
+
+  /** One at a time, in the order of the calls. @throws {TrailError} and drops the connection, whatever went wrong. */
+  run<T>(work: (client: Client) => Promise<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(new TrailError('trail-closed', 'The trail is closed.'))
+    const turn = this.#last.then(async () => this.#perform(await this.#connected(), work))
+    this.#last = turn.catch(toldToTheCaller)
+    return turn
+  }
+
+  /** Waits for what was asked before. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#last
+    if (this.#client) await this.#end(this.#client)
+  }
+
+  async #perform<T>(client: Client, work: (client: Client) => Promise<T>): Promise<T> {
+    const seconds = this.#answerWithinMs / 1000
+    // Ends the query too: `pg` rejects whatever waits on a connection that broke.
+    const deadline = setTimeout(() => sever(client, `no answer within ${seconds} s`), this.#answerWithinMs)
+    try {
+      return await work(client)
+    } catch (cause) {
+      await this.#end(client)
+      throw namedError(this.place, this.#options.use, cause)
+    } finally {
+      clearTimeout(deadline)
+    }
+  }
+
+  async #connected(): Promise<Client> {
+    if (this.#client) return this.#client
+    const client = await this.#reached()
+    await this.#perform(client, async () => {
+      await setSession(client, Math.max(this.#answerWithinMs - 1000, this.#answerWithinMs / 2))
+      await this.#options.onConnect(client)
+    })
+    this.#client = client
+    return client
+  }
+
+  async #reached(): Promise<Client> {
+    if (this.#failure && performance.now() - this.#failure.at < RECONNECT_INTERVAL_MS)
+      throw this.#failure.error
+    const client = await newClient(this.#options.url)
+    const gone = () => {
+      if (this.#client === client) this.#client = null
+    }
+    // Without a listener an idle connection that breaks would end the process.
+    client.on('error', gone)
+    client.on('end', gone)
+    try {
+      await client.connect()
+      return client
+    } catch (cause) {
+      sever(client, 'it could not be opened')
+      const error = namedError(this.place, this.#options.use, cause)
+      this.#failure = { error, at: performance.now() }
+      throw error
+    }
+  }
+
+  async #end(client: Client): Promise<void> {
+    if (this.#client === client) this.#client = null
+    const late = setTimeout(() => sever(client, 'it did not close'), 1000)
+    await client.end().catch(toldToTheCaller)
+    clearTimeout(late)
+  }
+}
+
+/** `pg` is an optional peer: whoever keeps the trail in a file need not install it. */
+async function newClient(url: string): Promise<Client> {
+  const { default: pg } = await import('pg').catch((cause: unknown) => {
+    const message =
+      'The package "pg" is missing, which DATABASE_URL=postgres://… needs; run `npm install pg`.'
+    throw new TrailError('trail-unavailable', message, { cause })
+  })
+  const BIGINT = 20
+  try {
+    return new pg.Client({
+      connectionString: url,
+      connectionTimeoutMillis: CONNECT_WITHIN_MS,
+      keepAlive: true,
+      application_name: 'logout-trail',
+      // Indexes and times: whole numbers far below 2^53.
+      types: {
+        getTypeParser: (oid, format) => (oid === BIGINT ? Number : pg.types.getTypeParser(oid, format)),
+      },
+    })
+  } catch {
+    // Without the cause: it holds the whole URL, and the password in it.
+    throw new TrailError(
+      'trail-unavailable',
+      'DATABASE_URL is not an address that PostgreSQL’s client understands.',
+    )
+  }
+}
+
+/** The rules of the append (`docs/decisions/0017`) need each statement to see what was committed before it. */
+async function setSession(client: Client, statementTimeoutMs: number): Promise<void> {
+  await client.query(
+    `SELECT set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false),
+            set_config('default_transaction_isolation', 'read committed', false)`,
+    [String(Math.ceil(statementTimeoutMs))],
+  )
+}
+
+function sever(client: Client, why: string): void {
+  client.connection.stream.destroy(new Error(why))
+}
+
+/** The promise that was handed out rejects with it. */
+function toldToTheCaller(): void {
+  return undefined
+}
