@@ -11,7 +11,15 @@ import { before, describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import packageJson from '../package.json' with { type: 'json' }
 import { clerk, signIn } from './clerk-service.ts'
-import { buildImage, execIn, firstProcess, runImage, whyNoImage, type Image, type RunOptions } from './image.ts'
+import {
+  buildImage,
+  execIn,
+  firstProcess,
+  runImage,
+  whyNoImage,
+  type Image,
+  type RunOptions,
+} from './image.ts'
 import { finished, reading, temporaryFolder, type Finished } from './service.ts'
 
 const skip = whyNoImage() ?? false
@@ -96,7 +104,9 @@ describe('a container', { skip }, () => {
 
     const [entrypoint = '', ...command] = image.healthcheck
     const env = await settings()
-    const alone = await finished(runImage(image, { data: volume(NODE_USER), env, entrypoint: [entrypoint], command }))
+    const alone = await finished(
+      runImage(image, { data: volume(NODE_USER), env, entrypoint: [entrypoint], command }),
+    )
     assert.equal(alone.code, 1)
   })
 

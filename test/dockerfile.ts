@@ -33,11 +33,14 @@ export function stagesOf(dockerfile = read('Dockerfile')): Stage[] {
       base: (from.getImage() ?? '').replace(/\$\{(\w+)\}/, (_, name: string) => presets[name] ?? ''),
       instructions: parsed
         .getInstructions()
-        .filter(({ getRange: range }, of, all) => range.call(all[of]).start.line > line)
-        .filter((instruction) => instruction.getRange().start.line < nextLine)
+        .filter((instruction) => isBetween(instruction.getRange().start.line, line, nextLine))
         .map(stepOf),
     }
   })
+}
+
+function isBetween(line: number, above: number, below: number): boolean {
+  return line > above && line < below
 }
 
 function stepOf(instruction: Instruction): Step {
@@ -100,11 +103,12 @@ export function contextFiles(): string[] {
 function filesUnder(path: string): string[] {
   // A folder that is left out by its name is not walked.
   if (isIgnored(path)) return []
-  const entries = statOf(path)
+  const entries = namesIn(path)
   return entries ? entries.flatMap((name) => filesUnder(join(path, name))) : [path]
 }
 
-function statOf(path: string): string[] | null {
+/** The names in a folder; null: it is a file. */
+function namesIn(path: string): string[] | null {
   try {
     return readdirSync(join(ROOT, path))
   } catch (error) {
