@@ -13,10 +13,13 @@ export interface Stage {
 }
 
 export type Step =
-  | { does: 'WORKDIR' | 'USER' | 'VOLUME' | 'EXPOSE' | 'RUN'; text: string }
+  | WithText<'WORKDIR' | 'USER' | 'VOLUME' | 'EXPOSE' | 'RUN'>
   | { does: 'ENV'; variables: Record<string, string> }
   | { does: 'COPY'; sources: string[]; to: string; from: string | null }
   | { does: 'ENTRYPOINT' | 'CMD' | 'HEALTHCHECK'; command: string[]; flags: Record<string, string> }
+
+/** One type for each word, so that the word tells the type. */
+type WithText<Word extends string> = Word extends string ? { does: Word; text: string } : never
 
 /** @throws {Error} at an instruction that is not among those above, and at a command in shell form. */
 export function stagesOf(dockerfile = read('Dockerfile')): Stage[] {
