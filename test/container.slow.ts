@@ -245,7 +245,8 @@ async function start({
     exec,
     check: () => exec(...image.healthcheck),
     [Symbol.asyncDispose]: async () => {
-      child.kill('SIGKILL')
+      // Of itself, because its children outlive `unshare`.
+      if (child.exitCode === null) process.kill(pid, 'SIGKILL')
       await ended
       rmSync(data, { recursive: true })
     },

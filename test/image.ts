@@ -172,7 +172,7 @@ export function runImage(image: Image, options: RunOptions): ChildProcess {
   const { data, command = image.command, entrypoint = image.entrypoint, env, user = image.user } = options
   const args = enterArgs(image, { folder: image.folder, data, limits: ALL_LIMITS, user })
   const program = [...entrypoint, ...command]
-  return spawn('unshare', ['--mount', '--pid', '--fork', '--kill-child', ...args, ...program], {
+  return spawn('unshare', ['--mount', '--pid', '--fork', ...args, ...program], {
     env: { ...image.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
