@@ -202,6 +202,20 @@ describe('the configuration', () => {
     assert.match(problemsOf(both)['READER_API_KEYS_FILE'] ?? '', /one of the two/)
   })
 
+  it('reads DATABASE_URL from a file, also for commands that need nothing else', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'logout-trail-'))
+    try {
+      const DATABASE_URL_FILE = join(folder, 'database_url')
+      writeFileSync(DATABASE_URL_FILE, 'file:/srv/trail.db\n')
+      assert.equal(readConfig({ ...CLERK, DATABASE_URL_FILE }).trailPath, '/srv/trail.db')
+      assert.equal(readTrailPath({ DATABASE_URL_FILE }), '/srv/trail.db')
+      const unread = { DATABASE_URL_FILE: join(folder, 'none') }
+      assert.throws(() => readTrailPath(unread), /DATABASE_URL_FILE: The file cannot be read/)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
   it('wants a name and a secret of its own for each reader key', () => {
     const [a, b] = ['a'.repeat(32), 'b'.repeat(32)]
     const said = (keys: string) => problemsOf({ ...CLERK, READER_API_KEYS: keys })['READER_API_KEYS'] ?? ''

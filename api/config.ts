@@ -153,6 +153,8 @@ export const variables = Object.keys(schema.shape) as readonly (keyof typeof sch
 
 /** Variables whose value may be given as a file instead: `<NAME>_FILE` holds its path. */
 export const fileTwins = [
+  // The address of a PostgreSQL holds its password.
+  'DATABASE_URL',
   'CLERK_JWT_KEY',
   'CLERK_SECRET_KEY',
   'CLERK_WEBHOOK_SIGNING_SECRET',
@@ -233,8 +235,11 @@ export function bareName(variable: string): string {
 
 /** Where the trail is, for commands that need nothing else. @throws {ConfigError} */
 export function readTrailPath(environment: Environment = process.env): string {
-  const given = environment['DATABASE_URL']?.trim()
-  if (!given) return defaultTrailPath(environment)
+  const problems: ConfigProblem[] = []
+  const given = givenValues(environment, problems)['DATABASE_URL']
+  const [unread] = problems.filter(({ variable }) => variable === 'DATABASE_URL_FILE')
+  if (unread) throw new ConfigError([unread])
+  if (given === undefined) return defaultTrailPath(environment)
   const parsed = schema.shape.DATABASE_URL.safeParse(given)
   if (parsed.success && parsed.data) return parsed.data
   const problem = parsed.error?.issues[0]?.message ?? ''
