@@ -13,6 +13,8 @@ export const raised = {
   epochRaised: 'LT003',
   /** Another process has taken the lease. */
   leaseLost: 'LT004',
+  /** A newer program has changed the schema so that this one cannot work with it. */
+  tooNew: 'LT005',
 } as const
 
 /** Host, port and database of a URL. */
@@ -33,6 +35,7 @@ const known: Record<string, [code: TrailErrorCode, sentence: (said: string) => s
   [raised.replaced]: ['trail-replaced', (said) => said],
   [raised.epochRaised]: ['trail-unavailable', (said) => said],
   [raised.leaseLost]: ['trail-locked', (said) => said],
+  [raised.tooNew]: ['trail-too-new', (said) => said],
   '28P01': ['trail-unavailable', (said) => `${said}; check the user and the password of DATABASE_URL`],
   '28000': ['trail-unavailable', (said) => `${said}; check DATABASE_URL, and pg_hba.conf of the server`],
   '3D000': ['trail-unavailable', (said) => `${said}; create it, or name another in DATABASE_URL`],

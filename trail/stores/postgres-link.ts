@@ -111,21 +111,21 @@ export class PostgresLink {
 
 /** `pg` is an optional peer: whoever keeps the trail in a file need not install it. */
 async function newClient(url: string): Promise<Client> {
-  const { default: pg } = await import('pg').catch((cause: unknown) => {
+  const { Client, types } = await import('pg').catch((cause: unknown) => {
     const message =
       'The package "pg" is missing, which DATABASE_URL=postgres://… needs; run `npm install pg`.'
     throw new TrailError('trail-unavailable', message, { cause })
   })
-  const BIGINT = 20
   try {
-    return new pg.Client({
+    return new Client({
       connectionString: url,
       connectionTimeoutMillis: CONNECT_WITHIN_MS,
       keepAlive: true,
       application_name: 'logout-trail',
       // Indexes and times: whole numbers far below 2^53.
       types: {
-        getTypeParser: (oid, format) => (oid === BIGINT ? Number : pg.types.getTypeParser(oid, format)),
+        getTypeParser: (oid, format) =>
+          oid === types.builtins.INT8 ? Number : types.getTypeParser(oid, format),
       },
     })
   } catch {
@@ -144,6 +144,26 @@ async function setSession(client: Client, statementTimeoutMs: number): Promise<v
             set_config('default_transaction_isolation', 'read committed', false)`,
     [String(Math.ceil(statementTimeoutMs))],
   )
+}
+
+/**
+ * A commit whose wait for its replicas was cancelled succeeds all the same, with a warning that it may be on one machine only:
+ * that is no promise to hand on.
+ */
+export async function withoutWarning<T>(client: Client, query: () => Promise<T>): Promise<T> {
+  const warnings: string[] = []
+  const listen = ({ code, message }: { code?: string | undefined; message?: string | undefined }) => {
+    // By its class: the word for its severity is in the language of the server.
+    if (code?.startsWith('01')) warnings.push(message ?? 'of something')
+  }
+  client.on('notice', listen)
+  try {
+    const answer = await query()
+    if (warnings.length > 0) throw new Error(`it warned of the commit: ${warnings.join('; ')}`)
+    return answer
+  } finally {
+    client.off('notice', listen)
+  }
 }
 
 function sever(client: Client, why: string): void {
