@@ -65,6 +65,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
 
   const endWith = async (signal: NodeJS.Signals) => {
     if (!running) return
+    // Nothing else may keep this process alive until then.
+    running.ref()
     const ended = once(running, 'exit')
     running.stdin?.end('let go\n')
     running.kill(signal)
