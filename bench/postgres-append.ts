@@ -3,7 +3,8 @@
  * PostgreSQL of its own with `fsync=on`; ways and numbers of processes interleaved; after each run the rows are counted and
  * the index is looked through for gaps.
  *
- * `-- --rounds 5 --seconds 3 --size 64` · `-- --held`: beside a transaction that stays open, as a backup has one.
+ * `-- --rounds 5 --seconds 3 --size 64` · `-- --held`: beside a transaction that stays open, as a backup has one ·
+ * `-- --partitions 100`: into the last of so many.
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -21,14 +22,14 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '3' },
     size: { type: 'string', default: '64' },
+    partitions: { type: 'string', default: '1' },
     held: { type: 'boolean', default: false },
   },
 })
-const [rounds, seconds, size] = [values.rounds, values.seconds, values.size].map(Number) as [
-  number,
-  number,
-  number,
-]
+const rounds = Number(values.rounds)
+const seconds = Number(values.seconds)
+const size = Number(values.size)
+const partitions = Number(values.partitions)
 const names = Object.keys(ways) as WayName[]
 
 interface Run {
@@ -60,7 +61,11 @@ async function run(way: WayName, processes: number): Promise<Run> {
   const url = withDatabase(server.url, name)
   await migratePostgres({ url, issuer: 'https://clerk.example.com' })
   await inDatabase(url, async (client) => {
-    await client.query(`SELECT logout_trail.add_partitions(1, 10000000); ${ways[way].sql}`)
+    for (let n = 1; n <= partitions; n += 1) {
+      await client.query('SELECT logout_trail.add_partitions($1::bigint * 10000000, 10000000)', [n])
+    }
+    await client.query(ways[way].sql)
+    if (partitions > 1) await client.query(FIRST_OF_THE_LAST, [(partitions - 1) * 10_000_000])
   })
   const measured = await inDatabase(url, async (client) => {
     if (values.held)
@@ -70,6 +75,10 @@ async function run(way: WayName, processes: number): Promise<Run> {
   await inDatabase(server.url, (client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`))
   return measured
 }
+
+/** So that the next index is in the last partition. */
+const FIRST_OF_THE_LAST = `INSERT INTO logout_trail.entries ("index", kind, source, occurred_at, recorded_at)
+  VALUES ($1, 'first of the last', 'bench', 0, 0)`
 
 async function measure(url: string, way: WayName, processes: number): Promise<Run> {
   const loads = await Promise.all(
@@ -89,7 +98,7 @@ async function lookThrough(url: string, { mayLeaveGaps }: Way, durable: number):
   const { rows } = await inDatabase(url, (client) =>
     client.query<Record<'rows' | 'sessions' | 'keys' | 'span', string>>(
       `SELECT count(*) AS rows, count(DISTINCT session_id) AS sessions, max("index") - min("index") + 1 AS span,
-              (SELECT count(*) FROM logout_trail.dedupe) AS keys FROM logout_trail.entries`,
+              (SELECT count(*) FROM logout_trail.dedupe) AS keys FROM logout_trail.entries WHERE source <> 'bench'`,
     ),
   )
   const found = Object.values(rows[0] ?? {}).map(Number)
@@ -117,7 +126,7 @@ await server.end()
 if (process.stderr.isTTY) process.stderr.write('\r\x1b[K')
 
 console.log(
-  `${rounds} rounds of ${seconds} s, batches of ${size}, fsync on${values.held ? ', beside an open transaction' : ''}\n`,
+  `${rounds} rounds of ${seconds} s, batches of ${size}, fsync on${values.held ? ', beside an open transaction' : ''}, partitions: ${partitions}\n`,
 )
 console.log(
   'way                 processes   logouts/s  (least–most)      batch p50 ms   p99 ms   last fifth p50',

@@ -42,7 +42,8 @@ const known: Record<string, [code: TrailErrorCode, sentence: (said: string) => s
   '25006': ['trail-unwritable', () => 'it takes no writes (a hot standby, or set to read-only)'],
   '53100': ['trail-unwritable', (said) => `the disk of the server is full (${said})`],
   '23505': ['trail-corrupt', (said) => `it holds an index or a key where none can be (${said})`],
-  '22021': ['trail-unwritable', (said) => said],
+  XX001: ['trail-corrupt', (said) => `${said}; restore a backup`],
+  XX002: ['trail-corrupt', (said) => `${said}; REINDEX it, or restore a backup`],
 }
 
 /** By the first two characters of a SQLSTATE. */
@@ -55,7 +56,6 @@ const families: Record<string, TrailErrorCode> = {
   '55': 'trail-unavailable',
   '57': 'trail-unavailable',
   '58': 'trail-unavailable',
-  XX: 'trail-corrupt',
 }
 
 const NO_PERMISSION = '42501'
@@ -65,9 +65,12 @@ const MISSING = new Set(['3F000', '42P01', '42883', '42703'])
 export function namedError(place: string, use: Use, cause: unknown): unknown {
   if (cause instanceof TrailError || cause instanceof TypeError || cause instanceof RangeError) return cause
   const [code, why] = reason(use, cause)
-  const may = use === 'write' ? 'written' : 'read'
-  const verb = code === 'trail-unavailable' ? 'cannot be reached' : `cannot be ${may}`
-  return new TrailError(code, `${place} ${verb}: ${why}.`, { cause })
+  const cannot = `cannot be ${use === 'write' ? 'written' : 'read'}`
+  return new TrailError(
+    code,
+    `${place} ${code === 'trail-unavailable' ? 'is unavailable' : cannot}: ${why}.`,
+    { cause },
+  )
 }
 
 function reason(use: Use, cause: unknown): [TrailErrorCode, string] {

@@ -137,12 +137,29 @@ async function newClient(url: string): Promise<Client> {
   }
 }
 
-/** The rules of the append (`docs/decisions/0017`) need each statement to see what was committed before it. */
-async function setSession(client: Client, statementTimeoutMs: number): Promise<void> {
+/**
+ * Whatever happens to this process or to the network, the server lets go of locks by itself: of a statement that takes long, of
+ * a transaction whose client fell silent within it, also between two messages of one request (`transaction_timeout`, from
+ * PostgreSQL 17 on), and of a machine that is gone without a word (keepalives, after 5 s and not after 2 h).
+ *
+ * And each statement has to see what was committed before it (docs/decisions/0017), whatever a role is set to.
+ */
+async function setSession(client: Client, timeoutMs: number): Promise<void> {
+  const timeout = String(Math.ceil(timeoutMs))
+  const settings = {
+    statement_timeout: timeout,
+    idle_in_transaction_session_timeout: timeout,
+    // A little later: of a statement that takes long, the other says so.
+    transaction_timeout: String(Math.ceil(timeoutMs * 1.1)),
+    tcp_keepalives_idle: '2',
+    tcp_keepalives_interval: '1',
+    tcp_keepalives_count: '3',
+    default_transaction_isolation: 'read committed',
+  }
+  // Of those that this version of the server knows.
   await client.query(
-    `SELECT set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false),
-            set_config('default_transaction_isolation', 'read committed', false)`,
-    [String(Math.ceil(statementTimeoutMs))],
+    `SELECT set_config(s.name, $1::json ->> s.name, false) FROM pg_settings s WHERE $1::json ->> s.name IS NOT NULL`,
+    [JSON.stringify(settings)],
   )
 }
 

@@ -89,8 +89,9 @@ BEGIN
   RETURN reached;
 END $$;
 
--- Whoever appends holds the lock of the trail row from here to the end of the transaction: one statement, sent alone, so
--- that no pause of a client can lengthen it. What this process was told durable last has to be there still.
+-- Whoever appends holds the lock of the trail row from here to the end of the transaction. That is one statement, sent
+-- alone: between its beginning and its end nothing waits for a client, except for the last five bytes of its request
+-- (postgres-link.ts bounds that). What this process was told durable last has to be there still.
 CREATE FUNCTION logout_trail.begin_append(
   the_program integer, the_trail text, the_epoch bigint, seen_index bigint, seen_key bytea
 ) RETURNS void LANGUAGE plpgsql AS $$
@@ -209,9 +210,9 @@ export const MIGRATION_LOCK = 7_310_868_735_441_893
 export function grantsFor(role: string): string {
   return [
     `GRANT USAGE ON SCHEMA logout_trail TO ${role};`,
-    `GRANT SELECT ON ALL TABLES IN SCHEMA logout_trail TO ${role};`,
-    `GRANT INSERT ON logout_trail.entries, logout_trail.dedupe TO ${role};`,
-    `GRANT INSERT, UPDATE ON logout_trail.trail, logout_trail.leases TO ${role};`,
+    `GRANT SELECT ON logout_trail.migrations TO ${role};`,
+    `GRANT SELECT, INSERT ON logout_trail.entries, logout_trail.dedupe TO ${role};`,
+    `GRANT SELECT, INSERT, UPDATE ON logout_trail.trail, logout_trail.leases TO ${role};`,
     `GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA logout_trail TO ${role};`,
   ].join('\n')
 }

@@ -167,3 +167,26 @@ describe('a lock that somebody else holds', () => {
     assert.deepEqual(await store.append([logout(0)], NOON), [durable(0)])
   })
 })
+
+describe('a process that stops in the middle of its request', () => {
+  it('holds up the others no longer than a statement may take', async (t) => {
+    const url = await newDatabase(t)
+    const network = await networkTo(t, url)
+    const slow = await open(t, network.url, { answerWithinMs: 3000 })
+    const other = await open(t, url)
+    network.is = 'slow'
+    const unfinished = rejectsWith('trail-unavailable', slow.append([logout(0)], NOON))
+    const append = async () => {
+      await until('the lock is held', async () => {
+        const held = `SELECT 1 FROM pg_locks WHERE relation = 'logout_trail.entries'::regclass AND mode = 'RowExclusiveLock'`
+        return (await query(url, held)).length > 0
+      })
+      return other.append([logout(1)], NOON)
+    }
+    assert.deepEqual(await append(), [durable(0)])
+    // The server ended it, by itself.
+    assert.match((await unfinished).message, /transaction timeout/)
+    network.is = 'open'
+    assert.deepEqual(await onceItIsBack(slow, 0), [durable(1)])
+  })
+})

@@ -43,7 +43,7 @@ describe('what an administrator runs', () => {
     assert.equal((await allEntries(store)).length, 30)
     await assert.rejects(query(url, 'DELETE FROM logout_trail.entries'), /permission denied/)
     await assert.rejects(query(url, 'UPDATE logout_trail.entries SET kind = $1', ['x']), /permission denied/)
-    await assert.rejects(query(url, 'SELECT * FROM logout_trail.entries_0'), /permission denied/)
+    await assert.rejects(query(url, 'SELECT * FROM logout_trail.partitions'), /permission denied/)
     await assert.rejects(query(url, 'CREATE TABLE logout_trail.mine ()'), /permission denied/)
   })
 
