@@ -14,6 +14,7 @@ import {
   rejectsWith,
   sessionsIn,
 } from './conformance.ts'
+import { dedupeKey } from './dedupe-key.ts'
 import type { ServerSettings } from './postgres-server.ts'
 import { migratePostgres, raisePostgresEpoch } from './postgres-schema.ts'
 import { grantsFor } from './postgres-migrations.ts'
@@ -98,6 +99,18 @@ describe('text that PostgreSQL cannot hold', () => {
       (await allEntries(store)).map((entry) => entry.city),
       texts,
     )
+  })
+})
+
+describe('the key of a report', () => {
+  it('is the one that a trail in SQLite would have with the same trail key', async (t) => {
+    const url = await newDatabase(t)
+    await (await open(t, url)).append([logout(7)], NOON)
+    const [row] = await query(
+      url,
+      'SELECT d.key, t.trail_key FROM logout_trail.dedupe d, logout_trail.trail t',
+    )
+    assert.deepEqual(row?.['key'], dedupeKey(row?.['trail_key'] as Buffer, logout(7)))
   })
 })
 
