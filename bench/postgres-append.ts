@@ -4,7 +4,7 @@
  * the index is looked through for gaps.
  *
  * `-- --rounds 5 --seconds 3 --size 64` · `-- --held`: beside a transaction that stays open, as a backup has one ·
- * `-- --partitions 100`: into the last of so many.
+ * `-- --partitions 100 --ways "row lock,advisory lock"`: into the last of so many, of those that look there.
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -22,6 +22,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     seconds: { type: 'string', default: '3' },
     size: { type: 'string', default: '64' },
+    ways: { type: 'string', default: Object.keys(ways).join() },
     partitions: { type: 'string', default: '1' },
     held: { type: 'boolean', default: false },
   },
@@ -30,7 +31,8 @@ const rounds = Number(values.rounds)
 const seconds = Number(values.seconds)
 const size = Number(values.size)
 const partitions = Number(values.partitions)
-const names = Object.keys(ways) as WayName[]
+const asked = values.ways.split(',')
+const names = (Object.keys(ways) as WayName[]).filter((name) => asked.includes(name))
 
 interface Run {
   perSecond: number

@@ -121,8 +121,8 @@ export const ways = {
   'row lock': { sql: '', append: call('append') },
   'advisory lock': { sql: advisory, append: call('append_advisory') },
   'counter in the row': { sql: counter, append: call('append_counter') },
-  'row lock, step by step': { sql: '', append: stepByStep },
-  'sequence, with gaps': { sql: sequence, append: call('append_sequence'), mayLeaveGaps: true },
+  'row lock step by step': { sql: '', append: stepByStep },
+  'sequence with gaps': { sql: sequence, append: call('append_sequence'), mayLeaveGaps: true },
 } satisfies Record<string, Way>
 
 export type WayName = keyof typeof ways
