@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { DatabaseSync } from 'node:sqlite'
 import * as fc from 'fast-check'
-import { entryWith } from '../test/entries.ts'
-import { intents, kinds, type Entry, type OrgId, type SessionId, type UserId } from '../trail/entry.ts'
+import { anyEntry } from '../test/entry-arbitraries.ts'
+import type { Entry, SessionId } from '../trail/entry.ts'
 import type { SessionFacts } from './facts.ts'
 import { recordOf, type UserEnd } from './record.ts'
 import { countsOf } from './rollups.ts'
@@ -11,36 +11,7 @@ import { openForWriting } from './views-schema.ts'
 import { sqliteViewsStore } from './views-store-sqlite.ts'
 import { Views } from './views.ts'
 
-const BEGIN = Date.UTC(2026, 10, 1)
 const MINUTE_MS = 60_000
-
-/** Within three days, and often the same: so that sessions share rows. */
-const times = fc
-  .integer({ min: 0, max: 3 * 24 * 4 })
-  .map((at) => BEGIN + at * 15 * MINUTE_MS + (at % 7) * 1000)
-const perhaps = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null })
-
-const entries: fc.Arbitrary<Entry> = fc
-  .record({
-    kind: fc.constantFrom(...kinds.filter((kind) => !kind.startsWith('trail.'))),
-    occurred_at: times,
-    session: fc.integer({ min: 1, max: 5 }),
-    user_id: perhaps(fc.constantFrom('user_1' as UserId, 'user_2' as UserId)),
-    org_id: perhaps(fc.constantFrom('org_1' as OrgId, 'org_2' as OrgId)),
-    intent: perhaps(fc.constantFrom(...intents)),
-    device_type: perhaps(fc.constantFrom('desktop', 'iPhone')),
-    session_created_at: perhaps(times),
-    session_expire_at: perhaps(times),
-    swept: fc.boolean(),
-  })
-  .map(({ session, swept, ...given }) =>
-    entryWith({
-      ...given,
-      session_id: given.kind.startsWith('user.') ? null : (`sess_${session}` as SessionId),
-      intent: given.kind === 'logout.requested' ? given.intent : null,
-      source: given.kind === 'logout.requested' ? 'api' : swept ? 'sweep' : 'webhook',
-    }),
-  )
 
 /** In this order, so many at a time. */
 async function viewsOf(given: readonly Entry[], atOnce: number): Promise<DatabaseSync> {
@@ -94,7 +65,7 @@ function countedAnew(db: DatabaseSync): string[][] {
 describe('the rollups', () => {
   it('are the same in every order of the reports, and however many come at once', async () => {
     const orders = fc
-      .array(entries, { minLength: 1, maxLength: 25 })
+      .array(anyEntry, { minLength: 1, maxLength: 25 })
       .chain((given) => fc.tuple(fc.constant(given), fc.shuffledSubarray(given, { minLength: given.length })))
     await fc.assert(
       fc.asyncProperty(orders, fc.integer({ min: 1, max: 25 }), async ([given, shuffled], atOnce) => {
@@ -110,7 +81,7 @@ describe('the rollups', () => {
   it('are what the records of now count for, after every report', async () => {
     await fc.assert(
       fc.asyncProperty(
-        fc.array(entries, { minLength: 1, maxLength: 30 }),
+        fc.array(anyEntry, { minLength: 1, maxLength: 30 }),
         fc.integer({ min: 1, max: 30 }),
         async (given, atOnce) => {
           const db = await viewsOf(given, atOnce)
@@ -123,7 +94,7 @@ describe('the rollups', () => {
   })
 
   it('are not written when a report cannot be', async () => {
-    const [report] = fc.sample(entries, { numRuns: 1, seed: 1 })
+    const [report] = fc.sample(anyEntry, { numRuns: 1, seed: 1 })
     assert.ok(report)
     const db = openForWriting(':memory:', {
       trailId: '',

@@ -16,7 +16,7 @@ import {
   type ViewsStore,
 } from './views-store.ts'
 
-/** The connection of whoever may write. */
+/** The connection of whoever may write. It reads `bigint` as numbers: times, places and indexes are far below 2^53. */
 export interface ViewsLink {
   /** One at a time, in the order of the calls. @throws {TrailError} and drops the connection, whatever went wrong. */
   run: <T>(work: (client: Client) => Promise<T>) => Promise<T>
