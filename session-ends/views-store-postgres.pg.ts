@@ -33,10 +33,9 @@ function linkOf(client: Client, assertHeld: ViewsLink['assertHeld'] = async () =
 const BEGIN = { trailId: 'trail', epoch: 0, nextIndex: 0, lastHash: '', unanswered: null }
 
 /** As the service's connections read them. */
-const numbers = {
-  getTypeParser: (oid: number, format?: 'text' | 'binary') =>
-    oid === types.builtins.INT8 ? Number : types.getTypeParser(oid, format),
-} as CustomTypesConfig
+const numbers: CustomTypesConfig = {
+  getTypeParser: (oid, format) => (oid === types.builtins.INT8 ? Number : types.getTypeParser(oid, format)),
+}
 
 /** To a database of its own, with the tables in it. */
 async function connected(t: TestContext): Promise<Client> {
