@@ -137,7 +137,7 @@ function startThread(workerData: ViewsWorkerData): Worker {
   })
 }
 
-const YOUNG_MB = 16
+const YOUNG_MB = 8
 
 /** Its number is gone when it is. */
 const GONE = -1
