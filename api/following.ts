@@ -77,7 +77,7 @@ async function inPostgres({ trail, records, url }: Read & { url: string }): Prom
 }
 
 /** The database or the network is away; or another process took the lease, as after a pause of this one. */
-const PASSING = new Set<string>(['trail-unavailable', 'trail-unwritable', 'trail-locked', 'views-unusable'])
+const PASSING = new Set<string>(['trail-unavailable', 'trail-unwritable', 'trail-locked'])
 
 /** Before each batch. */
 function isLookedAt(): void {

@@ -16,6 +16,7 @@ import { FailedAttempts } from './failed-attempts.ts'
 import { logoutLog } from './logout-log.ts'
 import { openLogs, type Logs } from './logs.ts'
 import { openMetrics, type Metrics } from './metrics.ts'
+import { postgresNews } from './postgres-news.ts'
 import { readersOf, type ReaderKey } from './readers.ts'
 import { startReading, type ReadingThread } from './reading-thread.ts'
 import { saidOnce } from './said-once.ts'
@@ -210,10 +211,7 @@ async function openTrail(
         logs.logger.error({ err: cause }, 'the writing thread died and is started again')
       },
     },
-    postgres: {
-      onTrouble: (error) =>
-        logs.logger.error({ err: error }, 'PostgreSQL cannot make room ahead; it is tried again'),
-    },
+    postgres: postgresNews(logs.logger),
   })
   const failures = saidOnce({
     failed: (error) =>
