@@ -165,7 +165,7 @@ export default defineConfig({
       [toClerk, toStores, toDatabase, toRoutes, upwards, toMain],
     ),
     // Each of the workers is the composition root of its thread.
-    room(['api/main.ts', 'api/{views,reading}-worker.ts'], [toClerk, toDatabase, upwards]),
+    room(['api/main.ts'], [toClerk, toStores, toDatabase, upwards]),
     room(['api/{stores,following}.ts'], [toClerk, toClerkRoom, toDatabase, upwards, toMain]),
     room(['api/routes/**/*.ts'], [toClerk, toClerkRoom, toStores, toApp, toSibling, upwards, toNode]),
     room(['api/clerk/**/*.ts'], [toStores, toRoutes, toApp, upwards, toNode]),
