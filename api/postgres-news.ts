@@ -1,13 +1,8 @@
 /** What a person has to hear of the PostgreSQL behind the trail: it is said in the log each time that it is so. */
 import type { Logger } from 'pino'
-import type { ServerSettings } from '../trail/stores/postgres-server.ts'
+import type { StoreOptions } from './stores.ts'
 
-export interface PostgresNews {
-  onOpen: (settings: ServerSettings) => void
-  onTrouble: (error: unknown) => void
-}
-
-export function postgresNews(logger: Logger): PostgresNews {
+export function postgresNews(logger: Logger): Pick<StoreOptions['postgres'], 'onOpen' | 'onTrouble'> {
   return {
     onOpen: ({ fsync, movedFrom, systemId, timeline }) => {
       if (fsync === 'off') {
