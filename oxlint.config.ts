@@ -26,7 +26,7 @@ const upwards: Wall = {
 const toSessionEnds: Wall = { regex: '/session-ends/', message: 'trail/ does not know its readers.' }
 const toStores: Wall = {
   regex: '/stores/',
-  message: 'Only api/stores, api/following and cli/ choose a store.',
+  message: 'Only api/stores, api/readable, api/following and cli/ choose a store.',
 }
 const toDatabase: Wall = {
   regex: '^(node:sqlite|pg|kysely)($|/)',
@@ -166,7 +166,7 @@ export default defineConfig({
     ),
     // Each of the workers is the composition root of its thread.
     room(['api/main.ts'], [toClerk, toStores, toDatabase, upwards]),
-    room(['api/{stores,following}.ts'], [toClerk, toClerkRoom, toDatabase, upwards, toMain]),
+    room(['api/{stores,readable,following}.ts'], [toClerk, toClerkRoom, toDatabase, upwards, toMain]),
     room(['api/routes/**/*.ts'], [toClerk, toClerkRoom, toStores, toApp, toSibling, upwards, toNode]),
     room(['api/clerk/**/*.ts'], [toStores, toRoutes, toApp, upwards, toNode]),
     room(['api/clerk/node-*.ts'], [toStores, toRoutes, toApp, upwards]),

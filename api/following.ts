@@ -10,7 +10,7 @@ import type { TrailReader } from '../trail/store.ts'
 import { assertHeld, keepLease, type Held, type KeptLease } from '../trail/stores/postgres-lease.ts'
 import { PostgresLink } from '../trail/stores/postgres-link.ts'
 import type { Database } from './database.ts'
-import { openReader, viewsOf } from './stores.ts'
+import { openReader, viewsOf } from './readable.ts'
 
 export interface Following {
   trail: TrailReader
