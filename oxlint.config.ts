@@ -82,7 +82,15 @@ const toProduct: Wall = {
 
 /** The files of rung 1 that lie among the service's own. */
 const rung1 = 'api/{bearer,caller,cors,logout-event,logout-log,logout-request,mount-logout,problem,urls}.ts'
-const tests = ['**/*.test.ts', '**/*.slow.ts', '**/*.e2e.ts', 'test/**/*.ts', 'trail/stores/conformance.ts']
+const tests = [
+  '**/*.test.ts',
+  '**/*.slow.ts',
+  '**/*.e2e.ts',
+  '**/*.pg.ts',
+  'test/**/*.ts',
+  'trail/stores/conformance.ts',
+  'session-ends/*.conformance.ts',
+]
 
 /** What Node has without an import, and a browser, a worker or an edge runtime has not. */
 const nodeGlobals = ['Buffer', 'process', 'global', 'setImmediate', 'clearImmediate', 'require'].map(
