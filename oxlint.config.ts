@@ -92,6 +92,7 @@ const tests = [
   '**/*.pg.ts',
   'test/**/*.ts',
   'trail/stores/conformance.ts',
+  'session-ends/*.conformance.ts',
 ]
 
 /** What Node has without an import, and a browser, a worker or an edge runtime has not. */
