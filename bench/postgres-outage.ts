@@ -1,11 +1,10 @@
-/** What the answers are while PostgreSQL is stopped, away for ten seconds, and started again. */
+/** What the answers are while PostgreSQL is away for ten seconds: frozen, or stopped and started again. */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { PostgresServer } from '../test/postgres.ts'
 import type { Answered, OutageOrder } from './postgres-outage-load.ts'
 import type { ProcessesOptions } from './postgres-processes.ts'
 import { roundDatabase } from './postgres-round.ts'
@@ -20,26 +19,48 @@ const BEFORE_MS = 5000
 const AWAY_MS = 10_000
 const AFTER_MS = 10_000
 
-/** When it was told to stop, had stopped, and answered again: ms since 1970. */
+/** ms since 1970 */
 interface Outage {
-  stoppingAt: number
-  startingAt: number
+  goesAt: number
+  comesAt: number
+  /** It answers somebody. */
   backAt: number
 }
 
-export async function outageTable(
-  { server, place, tokens }: ProcessesOptions,
-  own: PostgresServer,
-): Promise<string> {
+interface Away {
+  title: string
+  goes: () => Promise<void> | void
+  comes: () => Promise<void> | void
+}
+
+/** Frozen first: a server that is started again has other processes. */
+export async function outageTables(options: ProcessesOptions): Promise<string> {
+  const { own, signal } = options.server
+  const frozen: Away = {
+    title: 'frozen for 10 s: it takes what is sent, and answers nothing',
+    goes: () => signal('SIGSTOP'),
+    comes: () => signal('SIGCONT'),
+  }
+  const stopped = own && {
+    title: 'stopped, away for 10 s, and started again',
+    goes: () => own.stop(),
+    comes: () => own.start(),
+  }
+  const tables = [await outageTable(options, frozen)]
+  if (stopped) tables.push(await outageTable(options, stopped))
+  return tables.join('\n\n')
+}
+
+async function outageTable({ server, place, tokens }: ProcessesOptions, away: Away): Promise<string> {
   const database = await roundDatabase(server)
   const folder = mkdtempSync(join(tmpdir(), 'logout-trail-bench-'))
   try {
     const target = await startTarget(targets['rung-2'], { ...place, folder, databaseUrl: database.url })
     const load = startLoad({ port: target.port, tokens, rate: RATE })
-    const outage = await restart(own)
+    const outage = await during(away)
     const answers = await load.end()
     await target.stop()
-    return tableOf(answers, { ...outage, recorded: await database.recorded() })
+    return tableOf(answers, { ...outage, title: away.title, recorded: await database.recorded() })
   } finally {
     rmSync(folder, { recursive: true })
     await database.drop()
@@ -58,32 +79,34 @@ function startLoad(order: OutageOrder) {
   }
 }
 
-async function restart(own: PostgresServer): Promise<Outage> {
-  progress('PostgreSQL is about to be away')
+async function during({ title, goes, comes }: Away): Promise<Outage> {
+  progress(`PostgreSQL is about to be ${title}`)
   await sleep(BEFORE_MS)
-  const stoppingAt = performance.timeOrigin + performance.now()
-  await own.stop()
+  const goesAt = now()
+  await goes()
   await sleep(AWAY_MS)
-  const startingAt = performance.timeOrigin + performance.now()
-  await own.start()
-  const backAt = performance.timeOrigin + performance.now()
+  const comesAt = now()
+  await comes()
+  const backAt = now()
   await sleep(AFTER_MS)
-  return { stoppingAt, startingAt, backAt }
+  return { goesAt, comesAt, backAt }
+}
+
+function now(): number {
+  return performance.timeOrigin + performance.now()
 }
 
 function tableOf(
   answers: readonly Answered[],
-  { stoppingAt, startingAt, backAt, recorded }: Outage & { recorded: number },
+  { goesAt, comesAt, backAt, title: away, recorded }: Outage & { title: string; recorded: number },
 ): string {
   // Started and warm.
-  const measured = answers.filter(({ dueAt }) => dueAt >= stoppingAt - BEFORE_MS + 2000)
-  const firstAgain = Math.min(
-    ...durableOf(measured).flatMap(({ dueAt }) => (dueAt >= startingAt ? dueAt : [])),
-  )
+  const measured = answers.filter(({ dueAt }) => dueAt >= goesAt - BEFORE_MS + 2000)
+  const firstAgain = Math.min(...durableOf(measured).flatMap(({ dueAt }) => (dueAt >= comesAt ? dueAt : [])))
   const phases = [
-    { title: 'before', from: 0, to: stoppingAt },
-    { title: 'from the stop to the start', from: stoppingAt, to: startingAt },
-    { title: 'from the start to the first recorded again', from: startingAt, to: firstAgain },
+    { title: 'before', from: 0, to: goesAt },
+    { title: 'while it is away', from: goesAt, to: comesAt },
+    { title: 'until recorded again', from: comesAt, to: firstAgain },
     { title: 'after', from: firstAgain, to: Infinity },
   ]
   const rows = phases.map(({ title, from, to }) => {
@@ -101,9 +124,9 @@ function tableOf(
   const durable = durableOf(answers).length
   const head = ['', 'answers', 'durable', 'logged', 'others', 'p50 ms', 'p99 ms', 'longest ms']
   return [
-    `${RATE} logouts a second while PostgreSQL is stopped, away for ${AWAY_MS / 1000} s, and started again`,
+    `${RATE} logouts a second, PostgreSQL ${away}`,
     aligned([head, ...rows]),
-    `It took connections ${seconds(backAt - startingAt)} after the start was asked for; recorded again ${seconds(firstAgain - backAt)} after that.`,
+    `It was back ${seconds(backAt - comesAt)} after it was told to be; recorded again ${seconds(firstAgain - backAt)} after that.`,
     recorded < durable
       ? `LOST ${durable - recorded} of ${durable}`
       : `${recorded} entries for ${durable} answers durable; no index is missing.`,

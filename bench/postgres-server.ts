@@ -14,6 +14,8 @@ export interface BenchServer extends AsyncDisposable {
   drop: (url: string) => Promise<void>
   /** Of all its processes so far, those that have ended too, ms. NaN where there is no /proc, or the server is elsewhere. */
   cpuMs: () => number
+  /** SIGSTOP and SIGCONT to all of its processes. */
+  signal: (signal: 'SIGSTOP' | 'SIGCONT') => void
 }
 
 /** `given`: the URL of a server on which the role may make databases. */
@@ -34,6 +36,9 @@ export async function benchServer(given: string | null): Promise<BenchServer> {
       await inDatabase(url, (client) => client.query(`DROP DATABASE ${name} WITH (FORCE)`))
     },
     cpuMs: () => cpuMsOfServer(pid),
+    signal: (signal) => {
+      if (pid !== undefined) for (const each of [pid, ...readChildren(pid)]) process.kill(each, signal)
+    },
     [Symbol.asyncDispose]: async () => own?.end(),
   }
 }

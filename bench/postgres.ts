@@ -1,7 +1,7 @@
 /** What PostgreSQL in the place of a file costs. */
 import type { Generator } from './load.ts'
 import { followTable } from './postgres-follow.ts'
-import { outageTable } from './postgres-outage.ts'
+import { outageTables } from './postgres-outage.ts'
 import { processesTable, type ProcessesOptions } from './postgres-processes.ts'
 import { postgresReadsTable } from './postgres-reads.ts'
 import { roundDatabase } from './postgres-round.ts'
@@ -33,7 +33,7 @@ export async function measurePostgres(bench: PostgresBench): Promise<void> {
   const options = { ...given, server, generator }
   console.log(`\n${await processesTable(options)}`)
   console.log(`\n${await followTable(bench.options, server)}`)
-  if (server.own) console.log(`\n${await outageTable(options, server.own)}`)
+  if (server.own) console.log(`\n${await outageTables(options)}`)
 }
 
 export async function measurePostgresReads({ options }: PostgresBench): Promise<void> {
