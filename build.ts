@@ -70,7 +70,7 @@ function check(files: readonly string[]): void {
   )
   const missing = [...bins, ...entries].filter((path) => !existsSync(join(root, path)))
   if (missing.length > 0) stop(`package.json names what was not built: ${missing.join(', ')}.`)
-  const tests = files.filter((file) => /\.(test|slow)\.|conformance/.test(file))
+  const tests = files.filter((file) => /\.(test|slow|pg)\.|conformance/.test(file))
   if (tests.length > 0) stop(`tests do not belong in the package: ${tests.join(', ')}.`)
   for (const path of bins) chmodSync(join(root, path), 0o755)
 }

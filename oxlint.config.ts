@@ -24,7 +24,10 @@ const upwards: Wall = {
   message: 'An arrow points the wrong way: cli, api/main → app → routes → session-ends → trail.',
 }
 const toSessionEnds: Wall = { regex: '/session-ends/', message: 'trail/ does not know its readers.' }
-const toStores: Wall = { regex: '/stores/', message: 'Only api/main and cli/ choose a store.' }
+const toStores: Wall = {
+  regex: '/stores/',
+  message: 'Only api/stores, api/readable, api/following and cli/ choose a store.',
+}
 const toDatabase: Wall = {
   regex: '^(node:sqlite|pg|kysely)($|/)',
   message: 'SQL stays behind the store of trail/ and the views of session-ends/.',
@@ -163,7 +166,8 @@ export default defineConfig({
       [toClerk, toStores, toDatabase, toRoutes, upwards, toMain],
     ),
     // Each of the workers is the composition root of its thread.
-    room(['api/main.ts', 'api/{views,reading}-worker.ts'], [toClerk, toDatabase, upwards]),
+    room(['api/main.ts'], [toClerk, toStores, toDatabase, upwards]),
+    room(['api/{stores,readable,following}.ts'], [toClerk, toClerkRoom, toDatabase, upwards, toMain]),
     room(['api/routes/**/*.ts'], [toClerk, toClerkRoom, toStores, toApp, toSibling, upwards, toNode]),
     room(['api/clerk/**/*.ts'], [toStores, toRoutes, toApp, upwards, toNode]),
     room(['api/clerk/node-*.ts'], [toStores, toRoutes, toApp, upwards]),

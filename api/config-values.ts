@@ -64,12 +64,6 @@ export function parseOrigin(text: string): string | null {
   return isOrigin(text) ? text : null
 }
 
-/** `file:data/trail.db` → `data/trail.db`; also `file:/srv/trail.db` and `file:///srv/trail.db`. */
-export function trailPathOf(url: string): string | null {
-  const path = /^file:(?:\/\/(?=\/))?([^?#]+)$/.exec(url)?.[1]
-  return path === undefined || path.startsWith('//') ? null : path
-}
-
 export function parseReaderKey(text: string): ReaderKey | null {
   const [, name, secret] = /^([A-Za-z0-9_.-]{1,64}):([\x21-\x7e]{32,})$/.exec(text) ?? []
   return name && secret ? { name, secret } : null

@@ -10,7 +10,7 @@ import {
   examineConfig,
   fileTwins,
   readConfig,
-  readTrailPath,
+  readDatabase,
   variables,
   type Environment,
 } from './config.ts'
@@ -33,7 +33,7 @@ describe('the configuration', () => {
     assert.deepEqual(readConfig(CLERK), {
       port: 8787,
       host: '127.0.0.1',
-      trailPath: 'data/trail.db',
+      database: { engine: 'sqlite', path: 'data/trail.db' },
       clerk: {
         publishableKey: clerk.publishableKey,
         issuer: undefined,
@@ -67,7 +67,7 @@ describe('the configuration', () => {
     const config = readConfig({})
 
     assert.equal(config.clerk, null)
-    assert.equal(config.trailPath, 'data/dev-trail.db')
+    assert.deepEqual(config.database, { engine: 'sqlite', path: 'data/dev-trail.db' })
   })
 
   it('is not development mode when any variable of Clerk is set, also one that is not read here', () => {
@@ -202,6 +202,23 @@ describe('the configuration', () => {
     assert.match(problemsOf(both)['READER_API_KEYS_FILE'] ?? '', /one of the two/)
   })
 
+  it('reads DATABASE_URL from a file, also for commands that need nothing else', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'logout-trail-'))
+    try {
+      const DATABASE_URL_FILE = join(folder, 'database_url')
+      writeFileSync(DATABASE_URL_FILE, 'file:/srv/trail.db\n')
+      assert.deepEqual(readConfig({ ...CLERK, DATABASE_URL_FILE }).database, {
+        engine: 'sqlite',
+        path: '/srv/trail.db',
+      })
+      assert.deepEqual(readDatabase({ DATABASE_URL_FILE }), { engine: 'sqlite', path: '/srv/trail.db' })
+      const unread = { DATABASE_URL_FILE: join(folder, 'none') }
+      assert.throws(() => readDatabase(unread), /DATABASE_URL_FILE: The file cannot be read/)
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
   it('wants a name and a secret of its own for each reader key', () => {
     const [a, b] = ['a'.repeat(32), 'b'.repeat(32)]
     const said = (keys: string) => problemsOf({ ...CLERK, READER_API_KEYS: keys })['READER_API_KEYS'] ?? ''
@@ -230,21 +247,41 @@ describe('the configuration', () => {
   })
 
   it('reads DATABASE_URL as a file', () => {
-    const path = (url: string) => readConfig({ DATABASE_URL: url }).trailPath
+    const database = (url: string) => readConfig({ DATABASE_URL: url }).database
 
-    assert.equal(path('file:data/trail.db'), 'data/trail.db')
-    assert.equal(path('file:/srv/trail.db'), '/srv/trail.db')
-    assert.equal(path('file:///srv/trail.db'), '/srv/trail.db')
-    for (const url of ['data/trail.db', 'file:', 'file://host/trail.db', 'postgres://localhost/trail']) {
+    assert.deepEqual(database('file:data/trail.db'), { engine: 'sqlite', path: 'data/trail.db' })
+    assert.deepEqual(database('file:/srv/trail.db'), { engine: 'sqlite', path: '/srv/trail.db' })
+    assert.deepEqual(database('file:///srv/trail.db'), { engine: 'sqlite', path: '/srv/trail.db' })
+    for (const url of [
+      'data/trail.db',
+      'file:',
+      'file://host/trail.db',
+      'mysql://localhost/trail',
+      'postgres://a:b:c',
+    ]) {
       assert.match(problemsOf({ DATABASE_URL: url })['DATABASE_URL'] ?? '', /file:<path>/)
     }
   })
 
+  it('reads DATABASE_URL as a PostgreSQL, as it was written', () => {
+    for (const url of [
+      'postgres://u:p@db.example:5433/trail?sslmode=verify-full',
+      'postgresql:///trail?host=/run',
+    ])
+      assert.deepEqual(readConfig({ DATABASE_URL: url }).database, { engine: 'postgres', url })
+  })
+
   it('tells a command where the trail is without looking at anything else', () => {
-    assert.equal(readTrailPath({ PORT: 'wrong', DATABASE_URL: 'file:/srv/trail.db' }), '/srv/trail.db')
-    assert.equal(readTrailPath({}), 'data/dev-trail.db')
-    assert.equal(readTrailPath({ CLERK_PUBLISHABLE_KEY: 'pk_live_x' }), 'data/trail.db')
-    assert.throws(() => readTrailPath({ DATABASE_URL: 'nowhere' }), ConfigError)
+    assert.deepEqual(readDatabase({ PORT: 'wrong', DATABASE_URL: 'file:/srv/trail.db' }), {
+      engine: 'sqlite',
+      path: '/srv/trail.db',
+    })
+    assert.deepEqual(readDatabase({}), { engine: 'sqlite', path: 'data/dev-trail.db' })
+    assert.deepEqual(readDatabase({ CLERK_PUBLISHABLE_KEY: 'pk_live_x' }), {
+      engine: 'sqlite',
+      path: 'data/trail.db',
+    })
+    assert.throws(() => readDatabase({ DATABASE_URL: 'nowhere' }), ConfigError)
   })
 })
 

@@ -20,9 +20,9 @@ import {
   parseWebhookSecret,
   quoted,
   refuseBadPem,
-  trailPathOf,
   wholeNumber,
 } from './config-values.ts'
+import { databaseOf, type Database } from './database.ts'
 import type { ReaderKey } from './readers.ts'
 import { isLoopbackHost } from './urls.ts'
 
@@ -30,7 +30,7 @@ export interface Config {
   port: number
   host: string
   /** Where the trail is: a path of a file. */
-  trailPath: string
+  database: Database
   /** Null in development mode: no Clerk variable is set at all. */
   clerk: ClerkConfig | null
   /** Asks Clerk's Backend API for sessions; null: nobody does. */
@@ -95,9 +95,10 @@ const schema = z.object({
     .default('127.0.0.1'),
   DATABASE_URL: z
     .string()
-    .transform(trailPathOf)
-    .refine((path) => path !== null, {
-      error: 'This is not a place that can be written to; use file:<path>, for example file:data/trail.db.',
+    .transform(databaseOf)
+    .refine((database) => database !== null, {
+      error:
+        'This is not a place that can be written to; use file:<path>, for example file:data/trail.db, or postgres://<user>:<password>@<host>/<database>.',
     })
     .optional(),
   CLERK_PUBLISHABLE_KEY: z
@@ -153,6 +154,8 @@ export const variables = Object.keys(schema.shape) as readonly (keyof typeof sch
 
 /** Variables whose value may be given as a file instead: `<NAME>_FILE` holds its path. */
 export const fileTwins = [
+  // The address of a PostgreSQL holds its password.
+  'DATABASE_URL',
   'CLERK_JWT_KEY',
   'CLERK_SECRET_KEY',
   'CLERK_WEBHOOK_SIGNING_SECRET',
@@ -174,7 +177,7 @@ export function readConfig(environment: Environment = process.env): Config {
   return {
     port: values.PORT,
     host: values.HOST,
-    trailPath: values.DATABASE_URL ?? defaultTrailPath(environment),
+    database: values.DATABASE_URL ?? defaultDatabase(environment),
     clerk,
     sweep: values.CLERK_SECRET_KEY
       ? {
@@ -231,10 +234,13 @@ export function bareName(variable: string): string {
   return variable.replace(/^NEXT_PUBLIC_/, '').replace(/_FILE$/, '')
 }
 
-/** Where the trail is, for commands that need nothing else. @throws {ConfigError} */
-export function readTrailPath(environment: Environment = process.env): string {
-  const given = environment['DATABASE_URL']?.trim()
-  if (!given) return defaultTrailPath(environment)
+/** Where the trail and its records are, for commands that need nothing else. @throws {ConfigError} */
+export function readDatabase(environment: Environment = process.env): Database {
+  const problems: ConfigProblem[] = []
+  const given = givenValues(environment, problems)['DATABASE_URL']
+  const [unread] = problems.filter(({ variable }) => variable === 'DATABASE_URL_FILE')
+  if (unread) throw new ConfigError([unread])
+  if (given === undefined) return defaultDatabase(environment)
   const parsed = schema.shape.DATABASE_URL.safeParse(given)
   if (parsed.success && parsed.data) return parsed.data
   const problem = parsed.error?.issues[0]?.message ?? ''
@@ -242,8 +248,8 @@ export function readTrailPath(environment: Environment = process.env): string {
 }
 
 /** A trail that throw-away keys wrote into is never mixed with one of real sessions. */
-function defaultTrailPath(environment: Environment): string {
-  return usesClerk(environment) ? 'data/trail.db' : 'data/dev-trail.db'
+function defaultDatabase(environment: Environment): Database {
+  return { engine: 'sqlite', path: usesClerk(environment) ? 'data/trail.db' : 'data/dev-trail.db' }
 }
 
 function clerkConfigOf(values: z.infer<typeof schema>): ClerkConfig {

@@ -1,9 +1,7 @@
 /** The composition root of the service: configuration → trail → app → port, and back down when it is told to stop. */
 import { randomBytes } from 'node:crypto'
 import closeWithGrace from 'close-with-grace'
-import { viewsPathOf } from '../session-ends/views-schema.ts'
 import { messageOf, TrailError } from '../trail/error.ts'
-import { openSqliteStore } from '../trail/stores/sqlite.ts'
 import { Trail } from '../trail/trail.ts'
 import { createApp, type AppDeps, type DashboardDeps } from './app.ts'
 import { developmentClerk, type DevelopmentClerk } from './clerk/development.ts'
@@ -11,17 +9,20 @@ import { clerkFrom, type Clerk } from './clerk/identify.ts'
 import { verifyWithNode } from './clerk/node-signature.ts'
 import { frontendApiOf } from './clerk/publishable-key.ts'
 import { ConfigError, readConfig, type Config } from './config.ts'
+import { nameOf } from './database.ts'
 import { readDashboard } from './dashboard-files.ts'
 import { EntryStreams } from './entry-stream.ts'
 import { FailedAttempts } from './failed-attempts.ts'
 import { logoutLog } from './logout-log.ts'
 import { openLogs, type Logs } from './logs.ts'
 import { openMetrics, type Metrics } from './metrics.ts'
+import { postgresNews } from './postgres-news.ts'
 import { readersOf, type ReaderKey } from './readers.ts'
 import { startReading, type ReadingThread } from './reading-thread.ts'
 import { saidOnce } from './said-once.ts'
 import { ListenError, listen } from './serve.ts'
 import { startSweep } from './start-sweep.ts'
+import { openStore } from './stores.ts'
 import { namedMix, startViews, type SessionViews, type ViewsOptions } from './views.ts'
 import type { ReadWebhook } from './webhook.ts'
 import { webhookRefusals } from './webhook-refusals.ts'
@@ -95,7 +96,7 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
       throw error
     },
   )
-  const reading = startReading({ trailPath: config.trailPath, viewsPath: viewsPathOf(config.trailPath) })
+  const reading = startReading({ database: config.database })
   const entryStreams = new EntryStreams({
     source: reading,
     now,
@@ -194,18 +195,23 @@ function clerkOfDashboard({ clerk, readerUserIds }: Config): DashboardDeps['cler
   return publishableKey && frontendApi && readerUserIds.length > 0 ? { publishableKey, frontendApi } : null
 }
 
+/** A database that is away must not hold up a sign-out: its writer tries again, and the logout is answered as logged. */
+const CONFIRM_OVER_A_NETWORK_MS = 250
+
 async function openTrail(
   config: Config,
   { issuer, logs, metrics, onCommitted }: Parts & { issuer: string; onCommitted: () => void },
 ): Promise<Trail> {
-  const store = await openSqliteStore({
-    path: config.trailPath,
+  const store = await openStore(config.database, {
     issuer,
-    onOpen: metrics.writerOpened,
-    onRestart: (cause) => {
-      metrics.writerRestarted()
-      logs.logger.error({ err: cause }, 'the writing thread died and is started again')
+    sqlite: {
+      onOpen: metrics.writerOpened,
+      onRestart: (cause) => {
+        metrics.writerRestarted()
+        logs.logger.error({ err: cause }, 'the writing thread died and is started again')
+      },
     },
+    postgres: postgresNews(logs.logger),
   })
   const failures = saidOnce({
     failed: (error) =>
@@ -215,6 +221,7 @@ async function openTrail(
   return new Trail({
     store,
     now: Date.now,
+    ...(config.database.engine === 'postgres' ? { confirmWithinMs: CONFIRM_OVER_A_NETWORK_MS } : {}),
     observe: {
       committed: (reports, durationMs) => {
         metrics.committed(reports, durationMs)
@@ -234,7 +241,7 @@ async function openTrail(
 }
 
 function openViews(
-  { trailPath }: Config,
+  { database }: Config,
   { logs, metrics, onFigures }: Parts & Pick<ViewsOptions, 'onFigures'>,
 ): Promise<SessionViews> {
   const failures = saidOnce({
@@ -246,8 +253,9 @@ function openViews(
     worked: () => logs.logger.info('the session records are brought up to date again'),
   })
   return startViews({
-    trailPath,
+    database,
     onFigures,
+    onTrouble: failures.failed,
     onRestart: (cause) => {
       metrics.viewsRestarted()
       failures.failed(cause)
@@ -280,7 +288,8 @@ async function openSweep(config: Config, needs: SweepNeeds): Promise<() => Promi
   const client = backendClient(config.sweep)
   return startSweep({
     // From there on what the sweep asked itself is all that the records may not know yet, and it remembers that.
-    due: async (request) => (views.knowTheStart() ? reading.due(request) : null),
+    // Of several processes the one that writes the records asks.
+    due: async (request) => (views.knowTheStart() && views.writes() ? reading.due(request) : null),
     instance: instanceOf(client, clerk.keys),
     lookUp: sessionLookUp(client, config.ipPolicy),
     record: (report) => trail.append(report),
@@ -375,7 +384,7 @@ function keepKeysFresh({ keys }: Clerk): NodeJS.Timeout {
 }
 
 function announce(config: Config, url: string, { logger, print }: Logs): void {
-  logger.info({ url, trail: config.trailPath }, `listening on ${url}`)
+  logger.info({ url, trail: nameOf(config.database) }, `listening on ${url}`)
   if (!config.clerk) print(developmentBanner(url, config))
   else if (config.clerk.authorizedParties.length === 0) {
     logger.warn(
@@ -390,12 +399,12 @@ function readerKeysOf({ clerk, readerKeys }: Config): ReaderKey[] {
   return [{ name: 'development', secret: randomBytes(24).toString('hex') }]
 }
 
-function developmentBanner(url: string, { trailPath, logoutEndpoint, readerKeys }: Config): string {
+function developmentBanner(url: string, { database, logoutEndpoint, readerKeys }: Config): string {
   const token = `$(curl -s ${url}/dev/token)`
   const call = `  curl -i -X DELETE ${url}/v1/auth/session -H "Authorization: Bearer ${token}"`
   const off = '  LOGOUT_ENDPOINT=off: there is no logout endpoint.'
   return `
-Development mode: no variable of Clerk is set. Tokens are signed with a throw-away key, and recorded in ${trailPath}.
+Development mode: no variable of Clerk is set. Tokens are signed with a throw-away key, and recorded in ${nameOf(database)}.
 Log somebody out:
 
 ${logoutEndpoint ? call : off}

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { history } from '../examples/demo/history.ts'
 import { readingOf } from '../session-ends/reading.ts'
-import { viewsPathOf } from '../session-ends/views-schema.ts'
 import { temporaryFolder } from '../test/service.ts'
 import { trailOf, type TestTrail } from '../test/views.ts'
 import { TrailError } from '../trail/error.ts'
@@ -19,7 +18,7 @@ before(async () => {
 })
 after(() => trail.close())
 
-const place = () => ({ trailPath: trail.path, viewsPath: viewsPathOf(trail.path) })
+const place = () => ({ database: { engine: 'sqlite', path: trail.path } as const })
 const list = { filter: {}, order: 'newest', beyond: null, limit: 20, now: UNTIL } as const
 
 function isCoded(code: string) {
@@ -74,7 +73,7 @@ describe('the reading thread', () => {
   it('rejects when it cannot read, and reads again once it can', async () => {
     const folder = temporaryFolder()
     const path = join(folder, 'trail.db')
-    const thread = startReading({ trailPath: path, viewsPath: viewsPathOf(path) })
+    const thread = startReading({ database: { engine: 'sqlite', path } })
     await assert.rejects(thread.head(), /The reading thread ended: There is no trail at .*trail\.db/)
     const store = await openSqliteStore({ path, issuer: 'https://reading.clerk.accounts.dev' })
     assert.equal((await thread.head()).nextIndex, 0)

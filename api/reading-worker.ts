@@ -3,14 +3,13 @@ import { constants, setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import { readingOf } from '../session-ends/reading.ts'
 import { ViewsReader } from '../session-ends/views-reader.ts'
-import { sqliteViews } from '../session-ends/views-sqlite.ts'
 import { messageOf, TrailError, type TrailErrorCode } from '../trail/error.ts'
-import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
+import type { Database } from './database.ts'
 import { readsOf, type Reads } from './reads.ts'
+import { openReader, viewsOf } from './readable.ts'
 
 export interface ReadingWorkerData {
-  trailPath: string
-  viewsPath: string
+  database: Database
 }
 
 /** What is asked of the thread: one of its methods. */
@@ -30,9 +29,9 @@ if (process.platform === 'linux') setPriority(0, constants.priority.PRIORITY_BEL
 const port = parentPort
 if (!port) throw new Error('reading-worker.ts runs as a worker thread only')
 
-const { trailPath, viewsPath } = workerData as ReadingWorkerData
-const trail = openSqliteReader(trailPath)
-const views = new ViewsReader(sqliteViews(viewsPath))
+const { database } = workerData as ReadingWorkerData
+const trail = await openReader(database)
+const views = new ViewsReader(viewsOf(database))
 const reads = readsOf(readingOf(views, trail))
 
 port.on('message', (message: ReadingCall | 'close') => {

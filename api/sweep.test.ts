@@ -6,7 +6,8 @@ import { newInstance, type Instance } from '../clerk-stand-in/instance.ts'
 import { startStandIn, DEMO_SECRET_KEY } from '../clerk-stand-in/stand-in.ts'
 import type { Session } from '../clerk-stand-in/world.ts'
 import type { DueSession } from '../session-ends/due.ts'
-import { followOnce, openViews } from '../session-ends/follow.ts'
+import { followOnce } from '../session-ends/follow.ts'
+import { openViews } from '../session-ends/views-files.ts'
 import { readingOf } from '../session-ends/reading.ts'
 import { ViewsReader } from '../session-ends/views-reader.ts'
 import { sqliteViews } from '../session-ends/views-sqlite.ts'
@@ -124,7 +125,7 @@ async function open(keysOf?: Instance) {
       ),
     recordOf: async (session: Session) => (await records.session(session.id, now()))?.record,
     [Symbol.asyncDispose]: async () => {
-      views.close()
+      await views.close()
       await records.close()
       reader.close()
       await store.close()

@@ -2,15 +2,14 @@
 import { constants, setPriority } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
-import { AT_ONCE, followOnce, openViews } from '../session-ends/follow.ts'
-import { ViewsReader, type Figures } from '../session-ends/views-reader.ts'
-import { sqliteViews } from '../session-ends/views-sqlite.ts'
-import { TrailError, type TrailErrorCode } from '../trail/error.ts'
-import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
+import { AT_ONCE, followOnce } from '../session-ends/follow.ts'
+import type { Figures } from '../session-ends/views-reader.ts'
+import { messageOf, TrailError, type TrailErrorCode } from '../trail/error.ts'
+import type { Database } from './database.ts'
+import { openFollowing, type Following } from './following.ts'
 
 export interface ViewsWorkerData {
-  trailPath: string
-  viewsPath: string
+  database: Database
 }
 
 /** What the thread tells: once how the opening went, then how far it is; the first such word says that following works. */
@@ -20,16 +19,23 @@ export type ViewsMessage =
   | { opened: false; code: TrailErrorCode; message: string }
   | Progress
   | { figures: Figures }
+  /** It is tried again. */
+  | { trouble: string }
 
 interface Progress {
   /** Of the first entry that is not in the records yet. */
   nextIndex: number
   /** Entries of the trail that are not in the records yet. */
   behind: number
+  /** Whether it is this process that writes them. */
+  writes: boolean
 }
 
 /** How long a new entry may wait before it is looked for: many at once cost less than a few at a time. */
 const POLL_MS = 200
+
+/** After what passes by itself. */
+const TRY_AGAIN_MS = 1000
 
 /** The figures take a hundredth of the thread's time at most. */
 const FIGURES_EVERY_MS = 1000
@@ -44,40 +50,64 @@ if (!port) throw new Error('views-worker.ts runs as a worker thread only')
 const closing = new AbortController()
 port.once('message', () => closing.abort())
 
-const { trailPath, viewsPath } = workerData as ViewsWorkerData
+const { database } = workerData as ViewsWorkerData
 
 const tell = (message: ViewsMessage) => port.postMessage(message)
 
 try {
-  const trail = openSqliteReader(trailPath)
-  const views = await openViews(viewsPath, trail, {
+  const following = await openFollowing(database, {
     onSetAside: (path, { message }) => tell({ setAside: path, message }),
   })
-  const figures = new ViewsReader(sqliteViews(viewsPath))
-  const progress = async (): Promise<Progress> => {
-    const { nextIndex } = views.position
-    return { nextIndex, behind: (await trail.head()).nextIndex - nextIndex }
-  }
-  tell({ opened: true, ...(await progress()) })
-  let figuresDueAt = performance.now()
-  let isFirst = true
-  while (!closing.signal.aborted) {
-    const startedAt = performance.now()
-    if (startedAt >= figuresDueAt) {
-      tell({ figures: await figures.figures(Date.now()) })
-      const took = performance.now() - startedAt
-      figuresDueAt = performance.now() + Math.max(FIGURES_EVERY_MS, SHARE * took)
-    }
-    const taken = await followOnce(views, trail)
-    if (taken > 0 || isFirst) tell(await progress())
-    isFirst = false
-    if (taken < AT_ONCE) await sleep(POLL_MS)
-  }
-  await figures.close()
-  views.close()
-  trail.close()
+  tell({ opened: true, ...(await progressOf(following)) })
+  await follow(following)
+  await following.close()
 } catch (error) {
   if (!(error instanceof TrailError)) throw error
   tell({ opened: false, code: error.code, message: error.message })
 }
 port.close()
+
+/** Until it is told to stop. */
+async function follow(following: Following): Promise<void> {
+  const figures = figuresOf(following)
+  let told = -1
+  while (!closing.signal.aborted) {
+    try {
+      await figures()
+      const views = await following.writable()
+      const taken = views ? await followOnce(views, following.trail) : 0
+      const progress = await progressOf(following)
+      if (progress.nextIndex !== told || progress.behind > 0) tell(progress)
+      told = progress.nextIndex
+      if (taken < AT_ONCE) await sleep(POLL_MS)
+    } catch (error) {
+      if (!(await following.passes(error))) throw error
+      tell({ trouble: messageOf(error) })
+      told = -1
+      await sleep(TRY_AGAIN_MS)
+    }
+  }
+}
+
+async function progressOf({ trail, records, writable }: Following): Promise<Progress> {
+  const views = await writable()
+  const position = views ? views.position : await records.position()
+  const nextIndex = position?.nextIndex ?? 0
+  return {
+    nextIndex,
+    behind: Math.max(0, (await trail.head()).nextIndex - nextIndex),
+    writes: views !== null,
+  }
+}
+
+/** Tells the figures when they are due. */
+function figuresOf({ records }: Following): () => Promise<void> {
+  let dueAt = performance.now()
+  return async () => {
+    const startedAt = performance.now()
+    if (startedAt < dueAt) return
+    tell({ figures: await records.figures(Date.now()) })
+    const took = performance.now() - startedAt
+    dueAt = performance.now() + Math.max(FIGURES_EVERY_MS, SHARE * took)
+  }
+}

@@ -14,7 +14,13 @@ import { startViews } from './views.ts'
 
 /** Nobody looks. */
 const nobody = () => undefined
-const unseen = { onFigures: nobody, onWorks: nobody, onSetAside: nobody, onRestart: nobody }
+const unseen = {
+  onFigures: nobody,
+  onWorks: nobody,
+  onSetAside: nobody,
+  onRestart: nobody,
+  onTrouble: nobody,
+}
 
 const UNTIL = Date.UTC(2026, 10, 20, 12)
 
@@ -24,7 +30,11 @@ describe('the thread of the session records', () => {
     const store = await openSqliteStore({ path, issuer: 'https://views.clerk.accounts.dev' })
     const reports = history({ until: UNTIL, days: 3, sessionsADay: 30 })
     let restarts = 0
-    const views = await startViews({ ...unseen, trailPath: path, onRestart: () => (restarts += 1) })
+    const views = await startViews({
+      ...unseen,
+      database: { engine: 'sqlite', path },
+      onRestart: () => (restarts += 1),
+    })
     const reader = new ViewsReader(sqliteViews(viewsPathOf(path)))
     const position = async () => (await reader.position())?.nextIndex
     await store.append(reports.slice(0, 20), UNTIL)
@@ -50,7 +60,11 @@ describe('the thread of the session records', () => {
     const store = await openSqliteStore({ path, issuer: 'https://views.clerk.accounts.dev' })
     const reports = history({ until: UNTIL, days: 3, sessionsADay: 30 })
     await store.append(reports.slice(0, 20), UNTIL)
-    const views = await startViews({ ...unseen, trailPath: path, onRestart: () => assert.fail() })
+    const views = await startViews({
+      ...unseen,
+      database: { engine: 'sqlite', path },
+      onRestart: () => assert.fail(),
+    })
     assert.equal(views.knowTheStart(), false)
     await until(views.knowTheStart)
     await store.append(reports.slice(20, 60), UNTIL)
@@ -74,7 +88,7 @@ describe('the thread of the session records', () => {
     }
     const views = await startViews({
       ...unseen,
-      trailPath: path,
+      database: { engine: 'sqlite', path },
       onRestart: tell('failed'),
       onWorks: tell('works'),
     })
@@ -106,7 +120,7 @@ describe('the thread of the session records', () => {
     const aside: string[] = []
     const views = await startViews({
       ...unseen,
-      trailPath: path,
+      database: { engine: 'sqlite', path },
       onSetAside: (name, why) => aside.push(`${name}: ${why}`),
     })
     const reader = new ViewsReader(sqliteViews(viewsPathOf(path)))
@@ -122,7 +136,11 @@ describe('the thread of the session records', () => {
     const path = join(temporaryFolder(), 'trail.db')
     const store = await openSqliteStore({ path, issuer: 'https://views.clerk.accounts.dev' })
     let restarts = 0
-    const views = await startViews({ ...unseen, trailPath: path, onRestart: () => (restarts += 1) })
+    const views = await startViews({
+      ...unseen,
+      database: { engine: 'sqlite', path },
+      onRestart: () => (restarts += 1),
+    })
     const db = new DatabaseSync(viewsPathOf(path), { timeout: 5000 })
     db.exec('DROP TABLE user_ends')
     db.close()

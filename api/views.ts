@@ -3,8 +3,8 @@ import { extname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { webhookBits } from '../session-ends/facts.ts'
 import type { Figures } from '../session-ends/views-reader.ts'
-import { viewsPathOf } from '../session-ends/views-schema.ts'
 import { TrailError } from '../trail/error.ts'
+import type { Database } from './database.ts'
 import type { ViewsMessage, ViewsWorkerData } from './views-worker.ts'
 
 export interface SessionViews {
@@ -14,6 +14,8 @@ export interface SessionViews {
   knowTheStart: () => boolean
   /** A second old, or older when the history is long; null before the first. */
   figures: () => Figures | null
+  /** Whether it is this process that writes the records: one of those that share a trail does. */
+  writes: () => boolean
   close: () => Promise<void>
 }
 
@@ -26,9 +28,11 @@ export function namedMix({ webhookMix }: Figures): { events: string; sessions: n
 }
 
 export interface ViewsOptions {
-  trailPath: string
+  database: Database
   /** The thread ended, and is started again: records stand still meanwhile. */
   onRestart: (cause: unknown) => void
+  /** The database is away, or another process took over: it is tried again. */
+  onTrouble: (message: string) => void
   /** It follows the trail: told at the start, and after each restart that helped. */
   onWorks: () => void
   /** Damaged records were renamed, and are made anew. */
@@ -43,19 +47,19 @@ const RESTART_AFTER_AT_MOST_MS = 30_000
 
 /** @throws {TrailError} `trail-rewound` when the trail is not the one that the records were made from. */
 export async function startViews(options: ViewsOptions): Promise<SessionViews> {
-  const { trailPath, onRestart, onWorks, onSetAside, onFigures } = options
-  const viewsPath = viewsPathOf(trailPath)
+  const { database, onRestart, onTrouble, onWorks, onSetAside, onFigures } = options
   let behind = 0
   /** Where the trail ended at the start. */
   let startEnd: number | null = null
   let nextIndex = 0
+  let writes = false
   let figures: Figures | null = null
   let closing = false
   let restarts = 0
   let restarting: NodeJS.Timeout | undefined
 
   async function start(): Promise<Worker> {
-    const worker = startThread({ trailPath, viewsPath })
+    const worker = startThread({ database })
     const { promise: opened, resolve, reject } = Promise.withResolvers<Worker>()
     let isOpen = false
     let cause: unknown = new TrailError('trail-unavailable', 'The thread of the session records ended.')
@@ -74,7 +78,12 @@ export async function startViews(options: ViewsOptions): Promise<SessionViews> {
         onFigures(figures)
         return
       }
-      ;({ behind, nextIndex } = message)
+      if ('trouble' in message) {
+        writes = false
+        onTrouble(message.trouble)
+        return
+      }
+      ;({ behind, nextIndex, writes } = message)
       startEnd ??= nextIndex + behind
       if ('opened' in message) {
         isOpen = true
@@ -109,6 +118,7 @@ export async function startViews(options: ViewsOptions): Promise<SessionViews> {
     behind: () => behind,
     knowTheStart: () => startEnd !== null && nextIndex >= startEnd,
     figures: () => figures,
+    writes: () => writes,
     close: async () => {
       closing = true
       clearTimeout(restarting)
@@ -127,7 +137,7 @@ function startThread(workerData: ViewsWorkerData): Worker {
   })
 }
 
-const YOUNG_MB = 16
+const YOUNG_MB = 8
 
 /** Its number is gone when it is. */
 const GONE = -1

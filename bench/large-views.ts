@@ -5,13 +5,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { binOf } from '../session-ends/bins.ts'
 import { ENDED } from '../session-ends/outcome.ts'
 import { measures } from '../session-ends/rollups.ts'
-import {
-  hashOf,
-  openForReading,
-  openForWriting,
-  viewsPathOf,
-  type Position,
-} from '../session-ends/views-schema.ts'
+import { hashOf, openForReading, openForWriting, viewsPathOf } from '../session-ends/views-schema.ts'
+import type { Position } from '../session-ends/views-store.ts'
 import { toldByWebhook } from '../trail/entry.ts'
 import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
 import { openSqliteStore } from '../trail/stores/sqlite.ts'

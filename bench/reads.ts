@@ -184,7 +184,7 @@ export async function readsTable(folder: string, sessions: number): Promise<stri
   const { trailPath, viewsPath } = await largeViews(folder, sessions)
   const views = new ViewsReader(sqliteViews(viewsPath))
   if (!(await views.position())) throw new Error('There are no records.')
-  const thread = startReading({ trailPath, viewsPath })
+  const thread = startReading({ database: { engine: 'sqlite', path: trailPath } })
   const rows: string[][] = []
   for (const { title, ask, times } of reads) {
     progress(`reads · ${title}`)

@@ -47,7 +47,8 @@ const trail = new Trail({ store, now: Date.now })
 const unseen = () => undefined
 const views = follow
   ? await startViews({
-      trailPath: path,
+      database: { engine: 'sqlite', path },
+      onTrouble: unseen,
       onRestart: fail,
       onWorks: unseen,
       onSetAside: unseen,

@@ -3,7 +3,8 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { seed } from '../examples/demo/seed.ts'
-import { followOnce, openViews } from '../session-ends/follow.ts'
+import { followOnce } from '../session-ends/follow.ts'
+import { openViews } from '../session-ends/views-files.ts'
 import { viewsPathOf } from '../session-ends/views-schema.ts'
 import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
 import { progress } from './progress.ts'
@@ -24,7 +25,7 @@ export async function seededFolders(): Promise<Seeded> {
   const trail = openSqliteReader(path)
   const views = await openViews(viewsPathOf(path), trail)
   while ((await followOnce(views, trail)) > 0) continue
-  views.close()
+  await views.close()
   trail.close()
   let copies = 0
   return {

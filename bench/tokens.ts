@@ -1,5 +1,5 @@
 /** Distinct valid session tokens, in files from which the load generators read one token a line. */
-import { generateKeyPairSync, randomUUID, sign, type KeyObject } from 'node:crypto'
+import { generateKeyPairSync, randomBytes, randomInt, sign, type KeyObject } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -24,6 +24,10 @@ export interface TokenFiles {
 
 /** Tokens live for a day; older ones are made anew. */
 const LIFETIME_SECONDS = 86_400
+const WEEK_SECONDS = 7 * 86_400
+const YEAR_SECONDS = 365 * 86_400
+const ORGS = 2000
+const DIGITS = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 const AT_ONCE = 64
 const signAsync = promisify(sign)
 
@@ -78,13 +82,19 @@ async function make(folder: string, count: number): Promise<void> {
 /** About 900 characters, as Clerk's own are with an organisation in them. */
 async function signedToken(key: KeyObject): Promise<string> {
   const claims = sessionClaims(ISSUER, Date.now() - 1000)
-  const id = randomUUID().replaceAll('-', '')
+  const iat = Number(claims['iat'])
   const own = {
-    sid: `sess_${id}`,
-    sub: `user_${id.slice(0, 27)}`,
-    exp: Number(claims['iat']) + LIFETIME_SECONDS,
-    jti: id.slice(0, 20),
-    o: { id: `org_${id.slice(0, 4)}`, rol: 'member', slg: 'an-organisation', per: 'read,write', fpm: '3' },
+    sid: `sess_${idMadeAt(iat - Math.random() * WEEK_SECONDS)}`,
+    sub: `user_${idMadeAt(iat - Math.random() * YEAR_SECONDS)}`,
+    exp: iat + LIFETIME_SECONDS,
+    jti: randomBytes(10).toString('hex'),
+    o: {
+      id: `org_${String(randomInt(ORGS)).padStart(27, '0')}`,
+      rol: 'member',
+      slg: 'an-organisation',
+      per: 'read,write',
+      fpm: '3',
+    },
     pla: 'o:pro',
     fea: 'o:dashboard,o:teams',
   }
@@ -92,6 +102,16 @@ async function signedToken(key: KeyObject): Promise<string> {
   const signed = `${encodePart(header)}.${encodePart({ ...claims, ...own })}`
   const signature = await signAsync('RSA-SHA256', Buffer.from(signed), key)
   return `${signed}.${signature.toString('base64url')}`
+}
+
+/** As Clerk's ids look: 27 letters and digits that begin with when they were made, in seconds, so that ids of a week lie together. */
+function idMadeAt(seconds: number): string {
+  const time = Buffer.alloc(4)
+  time.writeUInt32BE(Math.floor(seconds))
+  let value = BigInt(`0x${time.toString('hex')}${randomBytes(16).toString('hex')}`)
+  let id = ''
+  for (; id.length < 27; value /= 62n) id = (DIGITS[Number(value % 62n)] ?? '') + id
+  return id
 }
 
 function forged(token: string): string {

@@ -1,6 +1,6 @@
-import { readTrailPath } from '../api/config.ts'
 import { backupTrail } from '../trail/stores/sqlite-backup.ts'
 import { commandOf, OR_OUTPUT } from './command.ts'
+import { readTrailFile } from './file-trail.ts'
 import { sayOut } from './write-out.ts'
 
 export const backupCommand = commandOf({
@@ -23,7 +23,7 @@ export const backupCommand = commandOf({
 })
 
 async function backup(file: string): Promise<void> {
-  const path = readTrailPath()
+  const path = readTrailFile('copy it with pg_dump, or with the backups of the server (docs/OPERATE.md).')
   if (process.stderr.isTTY) console.error(`Copying ${path} …`)
   const { head, bytes } = await backupTrail(path, file)
   const size = `${(bytes / 1e6).toFixed(1)} MB`

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
-import { readTrailPath } from '../api/config.ts'
-import { rebuildViews, refuseRewound } from '../session-ends/follow.ts'
+import { refuseRewound } from '../session-ends/follow.ts'
+import { rebuildViews } from '../session-ends/views-files.ts'
 import { ViewsReader } from '../session-ends/views-reader.ts'
 import { viewsPathOf } from '../session-ends/views-schema.ts'
 import { sqliteViews } from '../session-ends/views-sqlite.ts'
@@ -8,6 +8,7 @@ import { TrailError } from '../trail/error.ts'
 import { holdLock } from '../trail/stores/sqlite-lock.ts'
 import { openSqliteReader, raiseEpoch } from '../trail/stores/sqlite-reader.ts'
 import { commandOf } from './command.ts'
+import { readTrailFile } from './file-trail.ts'
 import { progress } from './progress.ts'
 import { sayOut } from './write-out.ts'
 
@@ -35,7 +36,7 @@ export const rebuildCommand = commandOf({
 })
 
 async function rebuild(how: 'accept a restore' | 'as it was'): Promise<void> {
-  const path = readTrailPath()
+  const path = readTrailFile('that is not done here yet.')
   const viewsPath = viewsPathOf(path)
   if (!existsSync(path)) openSqliteReader(path)
   using _ = holdLock(path)

@@ -5,7 +5,8 @@ import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { after, beforeEach, describe, it } from 'node:test'
-import { followOnce, openViews } from '../session-ends/follow.ts'
+import { followOnce } from '../session-ends/follow.ts'
+import { openViews } from '../session-ends/views-files.ts'
 import { viewsPathOf } from '../session-ends/views-schema.ts'
 import { finished, runCli, temporaryFolder } from '../test/service.ts'
 import { toldByWebhook, type SessionId } from '../trail/entry.ts'
@@ -44,7 +45,7 @@ async function makeRecords(): Promise<void> {
   const trail = openSqliteReader(path)
   const views = await openViews(viewsPathOf(path), trail)
   while ((await followOnce(views, trail)) > 0) continue
-  views.close()
+  await views.close()
   trail.close()
 }
 

@@ -1,20 +1,18 @@
 /** The session records beside the trail of `DATABASE_URL`, to read, also while the service runs. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { readTrailPath } from '../api/config.ts'
+import { readDatabase } from '../api/config.ts'
+import type { Database } from '../api/database.ts'
 import { readsOf, type Reads } from '../api/reads.ts'
+import { openReader, viewsOf } from '../api/readable.ts'
 import { refuseRewound } from '../session-ends/follow.ts'
 import { readingOf, type Reading } from '../session-ends/reading.ts'
 import { ViewsReader } from '../session-ends/views-reader.ts'
-import { viewsPathOf } from '../session-ends/views-schema.ts'
-import { sqliteViews } from '../session-ends/views-sqlite.ts'
 import { TrailError } from '../trail/error.ts'
 import type { TrailReader } from '../trail/store.ts'
 import { isLockHeld } from '../trail/stores/sqlite-lock.ts'
-import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
 
 export interface Records {
-  /** Of the trail. */
-  path: string
+  database: Database
   trail: TrailReader
   views: ViewsReader
   reading: Reading
@@ -50,9 +48,9 @@ export async function withWholeRecords(use: (records: Records) => Promise<void>)
 }
 
 async function opened(use: (records: Records) => Promise<void>): Promise<void> {
-  const path = readTrailPath()
-  const trail = openSqliteReader(path)
-  const views = new ViewsReader(sqliteViews(viewsPathOf(path)))
+  const database = readDatabase()
+  const trail = await openReader(database)
+  const views = new ViewsReader(viewsOf(database))
   try {
     const { nextIndex } = await trail.head()
     const position = await views.position()
@@ -61,7 +59,7 @@ async function opened(use: (records: Records) => Promise<void>): Promise<void> {
     const known = position?.nextIndex ?? 0
     const reading = readingOf(views, trail)
     const behind = Math.max(0, nextIndex - known)
-    await use({ path, trail, views, reading, reads: readsOf(reading), known, behind })
+    await use({ database, trail, views, reading, reads: readsOf(reading), known, behind })
   } finally {
     await views.close()
     trail.close()
@@ -80,16 +78,21 @@ function behindText(behind: number): string {
   return `${what} not in the records yet; the running service takes in what is missing, or logout-trail rebuild while it is stopped.`
 }
 
+/** Whether a service may be running that takes in what is missing. */
+function mayRun(database: Database): boolean {
+  return database.engine === 'postgres' || isLockHeld(database.path)
+}
+
 const PATIENCE_MS = 5000
 const LOOK_AGAIN_MS = 50
 
 /** Of the entries that there were at the beginning: under load there are always newer ones. */
-async function stillBehind({ path, views, known, behind }: Records): Promise<number> {
+async function stillBehind({ database, views, known, behind }: Records): Promise<number> {
   const wanted = known + behind
   let missing = behind
   for (
     let waitedMs = 0;
-    missing > 0 && waitedMs < PATIENCE_MS && isLockHeld(path);
+    missing > 0 && waitedMs < PATIENCE_MS && mayRun(database);
     waitedMs += LOOK_AGAIN_MS
   ) {
     await sleep(LOOK_AGAIN_MS)

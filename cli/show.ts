@@ -1,3 +1,4 @@
+import { nameOf } from '../api/database.ts'
 import { rfc3339, sessionJson } from '../api/session-json.ts'
 import { ENTRIES_LIMIT } from '../session-ends/views-reader.ts'
 import type { Entry } from '../trail/entry.ts'
@@ -26,13 +27,13 @@ export const showCommand = commandOf({
 })
 
 async function show(id: string, as: 'json' | 'text'): Promise<void> {
-  await withRecords(async ({ path, trail, views, known, behind }) => {
+  await withRecords(async ({ database, trail, views, known, behind }) => {
     const found = await views.session(id, Date.now())
     if (!found) {
       console.error(
         behind > 0
-          ? `Of the first ${known} entries of ${path} none is about ${id}.`
-          : `No entry of ${path} is about ${id}.`,
+          ? `Of the first ${known} entries of ${nameOf(database)} none is about ${id}.`
+          : `No entry of ${nameOf(database)} is about ${id}.`,
       )
       process.exitCode = 1
       return

@@ -10,7 +10,8 @@ import { TrailError } from '../trail/error.ts'
 import type { TrailReader } from '../trail/store.ts'
 import { openSqliteReader, raiseEpoch } from '../trail/stores/sqlite-reader.ts'
 import { openSqliteStore } from '../trail/stores/sqlite.ts'
-import { followOnce, openViews, rebuildViews } from './follow.ts'
+import { followOnce } from './follow.ts'
+import { openViews, rebuildViews } from './views-files.ts'
 import { ViewsReader } from './views-reader.ts'
 import { sqliteViews } from './views-sqlite.ts'
 import { viewsPathOf } from './views-schema.ts'
@@ -31,7 +32,7 @@ async function trailWith(given: readonly Report[], folder = temporaryFolder()) {
 async function followAll(viewsPath: string, trail: TrailReader): Promise<void> {
   const views = await openViews(viewsPath, trail)
   while ((await followOnce(views, trail)) > 0) continue
-  views.close()
+  await views.close()
 }
 
 /** Every row of every table, but for where the trail came from. */
@@ -72,7 +73,7 @@ describe('the session records', () => {
     for (let done = 1; done > 0;) {
       const views = await openViews(viewsPath, reader)
       done = await followOnce(views, reader)
-      views.close()
+      await views.close()
     }
 
     assert.deepEqual(dump(viewsPath), once)
@@ -137,7 +138,7 @@ describe('the session records', () => {
     await rebuildViews({ path: viewsPath, trail: regrown })
     const views = await openViews(viewsPath, regrown)
     assert.equal(views.position.epoch, 1)
-    views.close()
+    await views.close()
     regrown.close()
   })
 
@@ -171,7 +172,7 @@ describe('damaged session records', () => {
         onSetAside: (path, { code }) => aside.push(`${code} ${path}`),
       })
       while ((await followOnce(views, reader)) > 0) continue
-      views.close()
+      await views.close()
     }
     const cutShort = readFileSync(viewsPath).subarray(0, 5000)
     const noPosition = () => {
@@ -207,7 +208,7 @@ describe('damaged session records', () => {
     assert.equal(await records.position(), null)
     const views = await openViews(viewsPath, reader)
     assert.equal((await records.position())?.nextIndex, 0)
-    views.close()
+    await views.close()
     reader.close()
   })
 

@@ -2,47 +2,19 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { DatabaseSync } from 'node:sqlite'
 import * as fc from 'fast-check'
-import { entryWith } from '../test/entries.ts'
-import { intents, kinds, type Entry, type OrgId, type SessionId, type UserId } from '../trail/entry.ts'
+import { anyEntry } from '../test/entry-arbitraries.ts'
+import type { Entry, SessionId } from '../trail/entry.ts'
 import type { SessionFacts } from './facts.ts'
 import { recordOf, type UserEnd } from './record.ts'
 import { countsOf } from './rollups.ts'
 import { openForWriting } from './views-schema.ts'
+import { sqliteViewsStore } from './views-store-sqlite.ts'
 import { Views } from './views.ts'
 
-const BEGIN = Date.UTC(2026, 10, 1)
 const MINUTE_MS = 60_000
 
-/** Within three days, and often the same: so that sessions share rows. */
-const times = fc
-  .integer({ min: 0, max: 3 * 24 * 4 })
-  .map((at) => BEGIN + at * 15 * MINUTE_MS + (at % 7) * 1000)
-const perhaps = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: null })
-
-const entries: fc.Arbitrary<Entry> = fc
-  .record({
-    kind: fc.constantFrom(...kinds.filter((kind) => !kind.startsWith('trail.'))),
-    occurred_at: times,
-    session: fc.integer({ min: 1, max: 5 }),
-    user_id: perhaps(fc.constantFrom('user_1' as UserId, 'user_2' as UserId)),
-    org_id: perhaps(fc.constantFrom('org_1' as OrgId, 'org_2' as OrgId)),
-    intent: perhaps(fc.constantFrom(...intents)),
-    device_type: perhaps(fc.constantFrom('desktop', 'iPhone')),
-    session_created_at: perhaps(times),
-    session_expire_at: perhaps(times),
-    swept: fc.boolean(),
-  })
-  .map(({ session, swept, ...given }) =>
-    entryWith({
-      ...given,
-      session_id: given.kind.startsWith('user.') ? null : (`sess_${session}` as SessionId),
-      intent: given.kind === 'logout.requested' ? given.intent : null,
-      source: given.kind === 'logout.requested' ? 'api' : swept ? 'sweep' : 'webhook',
-    }),
-  )
-
 /** In this order, so many at a time. */
-function viewsOf(given: readonly Entry[], atOnce: number): DatabaseSync {
+async function viewsOf(given: readonly Entry[], atOnce: number): Promise<DatabaseSync> {
   const db = openForWriting(':memory:', {
     trailId: '',
     epoch: 0,
@@ -50,9 +22,9 @@ function viewsOf(given: readonly Entry[], atOnce: number): DatabaseSync {
     lastHash: '',
     unanswered: null,
   })
-  const views = new Views(db)
+  const views = await Views.of(sqliteViewsStore(db))
   const indexed = given.map((entry, index) => ({ ...entry, index }))
-  for (let at = 0; at < indexed.length; at += atOnce) views.apply(indexed.slice(at, at + atOnce))
+  for (let at = 0; at < indexed.length; at += atOnce) await views.apply(indexed.slice(at, at + atOnce))
   return db
 }
 
@@ -91,13 +63,13 @@ function countedAnew(db: DatabaseSync): string[][] {
 }
 
 describe('the rollups', () => {
-  it('are the same in every order of the reports, and however many come at once', () => {
+  it('are the same in every order of the reports, and however many come at once', async () => {
     const orders = fc
-      .array(entries, { minLength: 1, maxLength: 25 })
+      .array(anyEntry, { minLength: 1, maxLength: 25 })
       .chain((given) => fc.tuple(fc.constant(given), fc.shuffledSubarray(given, { minLength: given.length })))
-    fc.assert(
-      fc.property(orders, fc.integer({ min: 1, max: 25 }), ([given, shuffled], atOnce) => {
-        const [one, other] = [viewsOf(given, 1), viewsOf(shuffled, atOnce)]
+    await fc.assert(
+      fc.asyncProperty(orders, fc.integer({ min: 1, max: 25 }), async ([given, shuffled], atOnce) => {
+        const [one, other] = [await viewsOf(given, 1), await viewsOf(shuffled, atOnce)]
         assert.deepEqual(rollups(other), rollups(one))
         one.close()
         other.close()
@@ -106,13 +78,13 @@ describe('the rollups', () => {
     )
   })
 
-  it('are what the records of now count for, after every report', () => {
-    fc.assert(
-      fc.property(
-        fc.array(entries, { minLength: 1, maxLength: 30 }),
+  it('are what the records of now count for, after every report', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(anyEntry, { minLength: 1, maxLength: 30 }),
         fc.integer({ min: 1, max: 30 }),
-        (given, atOnce) => {
-          const db = viewsOf(given, atOnce)
+        async (given, atOnce) => {
+          const db = await viewsOf(given, atOnce)
           assert.deepEqual(rollups(db), countedAnew(db))
           db.close()
         },
@@ -121,8 +93,8 @@ describe('the rollups', () => {
     )
   })
 
-  it('are not written when a report cannot be', () => {
-    const [report] = fc.sample(entries, { numRuns: 1, seed: 1 })
+  it('are not written when a report cannot be', async () => {
+    const [report] = fc.sample(anyEntry, { numRuns: 1, seed: 1 })
     assert.ok(report)
     const db = openForWriting(':memory:', {
       trailId: '',
@@ -131,16 +103,16 @@ describe('the rollups', () => {
       lastHash: '',
       unanswered: null,
     })
-    const views = new Views(db)
+    const views = await Views.of(sqliteViewsStore(db))
     const good = { ...report, kind: 'session.created', session_id: 'sess_1' as SessionId } as const
     db.exec(
       `CREATE TRIGGER refused BEFORE INSERT ON sessions WHEN NEW.session_id = 'sess_2'
        BEGIN SELECT RAISE(ABORT, 'refused'); END`,
     )
     const both = [good, { ...good, index: 1, session_id: 'sess_2' as SessionId }]
-    assert.throws(() => views.apply(both), /refused/)
+    await assert.rejects(views.apply(both), /refused/)
     assert.deepEqual(rollups(db), [[], [], []])
-    views.apply([good])
+    await views.apply([good])
     assert.deepEqual(rollups(db), countedAnew(db))
     db.close()
   })

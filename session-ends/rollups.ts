@@ -5,7 +5,6 @@
  * What a session counts for follows from its facts alone. When these change, what it counted for is taken back and what it counts for
  * now is added, so every order of the same reports gives the same counts.
  */
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { intents, type OrgId } from '../trail/entry.ts'
 import { binOf } from './bins.ts'
 import { deviceOf, devices } from './device.ts'
@@ -84,65 +83,52 @@ const QUARTERS_OF_A_DAY = DAY_MS / QUARTER_MS
 /** By how much the rows of a table change, by their packed keys. */
 type Changes = Map<number, number>
 
-/** Changes are kept until they are written together: most of what is taken back was added a moment ago. */
-export class Rollups {
-  readonly #quarters: Table
-  readonly #days: Table
-  readonly #orgQuarters: Table
-  readonly #org
-  #pending = new Map<OrgId | null, Changes>()
+/** By how much each row changes, in the order of the table; none by 0. */
+export type RollupRow = readonly [measure: number, at: number, outcome: number, part: number, by: number]
 
-  constructor(db: DatabaseSync) {
-    this.#quarters = new Table(db, 'rollup_quarters', KEY)
-    this.#days = new Table(db, 'rollup_days', KEY)
-    this.#orgQuarters = new Table(db, 'rollup_org_quarters', ['org', ...KEY])
-    this.#org = {
-      find: db.prepare('SELECT id FROM orgs WHERE org_id = ?'),
-      add: db.prepare('INSERT INTO orgs (org_id) VALUES (?) RETURNING id'),
-    }
-  }
+export interface RollupRows {
+  quarters: RollupRow[]
+  days: RollupRow[]
+  orgQuarters: { org: OrgId; rows: RollupRow[] }[]
+}
+
+/** Changes are kept until they are written together: most of what is taken back was added a moment ago. */
+export class RollupChanges {
+  readonly #pending = new Map<OrgId | null, Changes>()
 
   count(org: OrgId | null, counts: readonly Count[], by: 1 | -1): void {
     const changes = this.#pending.get(org) ?? new Map<number, number>()
     this.#pending.set(org, changes)
     for (const { measure, at, outcome, part } of counts) {
-      change(changes, packed([measure, Math.floor(at / QUARTER_MS), outcome, part]), by)
+      change(changes, packed(measure, Math.floor(at / QUARTER_MS), outcome, part), by)
     }
   }
 
-  /** In the transaction of what was counted. */
-  write(): void {
+  rows(): RollupRows {
     const quarters: Changes = new Map()
     const days: Changes = new Map()
+    const orgQuarters: RollupRows['orgQuarters'] = []
     for (const [org, changes] of this.#pending) {
-      for (const [key, by] of changes) {
-        const [measure, quarter, outcome, part] = unpacked(key)
-        change(quarters, key, by)
-        change(days, packed([measure, Math.floor(quarter / QUARTERS_OF_A_DAY), outcome, part]), by)
-      }
-      if (org !== null) this.#orgQuarters.write(changes, () => [this.#numberOf(org)])
+      for (const [key, by] of changes) change(quarters, key, by)
+      const rows = org === null ? [] : rowsOf(changes)
+      if (org !== null && rows.length > 0) orgQuarters.push({ org, rows })
     }
-    this.#quarters.write(quarters)
-    this.#days.write(days)
-    this.forget()
+    for (const [key, by] of quarters) {
+      const [measure, quarter, outcome, part] = unpacked(key)
+      change(days, packed(measure, Math.floor(quarter / QUARTERS_OF_A_DAY), outcome, part), by)
+    }
+    return { quarters: rowsOf(quarters), days: rowsOf(days), orgQuarters }
   }
+}
 
-  /** What was counted is not written. */
-  forget(): void {
-    this.#pending = new Map()
-  }
-
-  /** A number takes a tenth of the place of an id, in every row. */
-  #numberOf(org: OrgId): number {
-    return Number((this.#org.find.get(org) ?? this.#org.add.get(org))?.['id'])
-  }
+function rowsOf(changes: Changes): RollupRow[] {
+  const real = [...changes].filter(([, by]) => by !== 0).toSorted(([a], [b]) => a - b)
+  return real.map(([key, by]): RollupRow => [...unpacked(key), by])
 }
 
 function change(changes: Changes, key: number, by: number): void {
   changes.set(key, (changes.get(key) ?? 0) + by)
 }
-
-const KEY = ['measure', 'at', 'outcome', 'part']
 
 type Key = readonly [measure: number, at: number, outcome: number, part: number]
 
@@ -150,7 +136,7 @@ type Key = readonly [measure: number, at: number, outcome: number, part: number]
 const [AT, OUTCOME, PART] = [2 ** 34, 16, 2048]
 
 /** A key as one number, which a map finds much sooner than a text; in the order of the table. */
-function packed([measure, at, outcome, part]: Key): number {
+function packed(...[measure, at, outcome, part]: Key): number {
   return ((measure * AT + at) * OUTCOME + outcome) * PART + part
 }
 
@@ -164,30 +150,4 @@ function unpacked(key: number): Key {
     beforePart - beforeOutcome * OUTCOME,
     key - beforePart * PART,
   ]
-}
-
-/** Rows that count for nothing are removed, so that the same counts are the same rows. */
-class Table {
-  readonly #add: StatementSync
-  readonly #removeNone: StatementSync
-
-  constructor(db: DatabaseSync, name: string, key: readonly string[]) {
-    this.#add = db.prepare(
-      `INSERT INTO ${name} VALUES (${[...key, 'sessions'].map(() => '?').join(', ')})
-       ON CONFLICT DO UPDATE SET sessions = sessions + excluded.sessions`,
-    )
-    this.#removeNone = db.prepare(
-      `DELETE FROM ${name} WHERE ${key.map((column) => `${column} = ?`).join(' AND ')} AND sessions = 0`,
-    )
-  }
-
-  write(changes: Changes, org: () => number[] = () => []): void {
-    const real = [...changes].filter(([, by]) => by !== 0).toSorted(([a], [b]) => a - b)
-    if (real.length === 0) return
-    const first = org()
-    for (const [key, by] of real) {
-      this.#add.run(...first, ...unpacked(key), by)
-      if (by < 0) this.#removeNone.run(...first, ...unpacked(key))
-    }
-  }
 }

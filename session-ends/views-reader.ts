@@ -8,7 +8,8 @@ import { measures } from './rollups.ts'
 import { sumsOf } from './rollup-sums.ts'
 import type { Rows, ViewsDatabase } from './rows.ts'
 import { rowColumns, userEndsOf, type SessionRow } from './session-rows.ts'
-import { positionFrom, QUARTER_MS, type Position, type Unanswered } from './views-schema.ts'
+import { positionFrom, QUARTER_MS } from './views-schema.ts'
+import type { Position, Unanswered } from './views-store.ts'
 
 export interface FoundSession {
   record: SessionRecord

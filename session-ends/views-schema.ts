@@ -8,6 +8,7 @@ import { DatabaseSync, type DatabaseSyncOptions } from 'node:sqlite'
 import type { Entry } from '../trail/entry.ts'
 import { messageOf, TrailError } from '../trail/error.ts'
 import { ENDED, REQUESTED } from './outcome.ts'
+import type { Position } from './views-store.ts'
 
 /**
  * Raised when the tables change, or what a session is counted for (`record.ts` and `facts.ts` say that too): then the views are made
@@ -74,24 +75,6 @@ const TABLES = `
     org INTEGER NOT NULL, ${ROLLUP}, PRIMARY KEY (org, ${ROLLUP_KEY})
   ) STRICT, WITHOUT ROWID;`
 
-/** How far the readers got, and in which trail. */
-export interface Position {
-  trailId: string
-  epoch: number
-  /** The index of the first entry that is not in the views yet. */
-  nextIndex: number
-  /** Of the entry before that one; empty at 0. */
-  lastHash: string
-  /** Null: a webhook came after all logouts. */
-  unanswered: Unanswered | null
-}
-
-/** When the first and the last logout were recorded that no webhook followed: ms since 1970. */
-export interface Unanswered {
-  first: number
-  last: number
-}
-
 export const DAY_MS = 86_400_000
 export const QUARTER_MS = 900_000
 
@@ -113,6 +96,8 @@ export function viewsPathOf(trailPath: string): string {
 export function openForWriting(path: string, begin: Position): DatabaseSync {
   return opened(path, { timeout: 5000 }, (db) => {
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA secure_delete = ON')
+    // 32 MiB of log: sessions lie anywhere in the file, and a page that many of them share is copied into it once for all of them.
+    db.exec('PRAGMA wal_autocheckpoint = 8000; PRAGMA journal_size_limit = 67108864')
     if (!isViews(db)) {
       db.exec('BEGIN IMMEDIATE')
       db.exec(TABLES)

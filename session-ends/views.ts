@@ -1,85 +1,33 @@
-/** Writes the views: takes entries in their order, and remembers how far it got in the same transaction. */
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
-import type { Entry, Source, UserId } from '../trail/entry.ts'
+/** Makes the views: takes entries in their order, and says what changes and how far it got, to be written in one transaction. */
+import type { Entry, SessionId, Source, UserId } from '../trail/entry.ts'
 import { dueAt, overBy } from './due.ts'
 import { factsOf, isAboutASession, join, type SessionEntry, type SessionFacts } from './facts.ts'
 import { outcomeOf } from './outcome.ts'
 import { recordOf, type UserEnd } from './record.ts'
-import { countsOf, Rollups } from './rollups.ts'
-import { prepared } from './statements.ts'
-import { dayOf, hashOf, positionOf, type Position, type Unanswered } from './views-schema.ts'
-
-/** The facts, in the order of the table. */
-const FACTS = [
-  'session_id',
-  'user_id',
-  'client_id',
-  'actor_id',
-  'org_id',
-  'org_at',
-  'started_at',
-  'alive_at',
-  'requested_at',
-  'intent',
-  'request_actor_id',
-  'last_requested_at',
-  'last_intent',
-  'last_request_actor_id',
-  'still_active_at',
-  'expire_at',
-  'abandon_at',
-  'end_kind',
-  'end_at',
-  'end_exact',
-  'begun',
-  'webhook_ends',
-  'device',
-] as const satisfies readonly (keyof SessionFacts)[]
-
-/** What is found and ordered by. */
-const DERIVED = ['first_index', 'last_index', 'outcome', 'at', 'day', 'over_by', 'due_at'] as const
-
-const COLUMNS = [...FACTS, ...DERIVED]
-
-type Columns = Record<(typeof COLUMNS)[number], SQLInputValue>
-
-type SessionRow = SessionFacts & Columns & { id: number; first_index: number }
+import { countsOf, RollupChanges } from './rollups.ts'
+import { dayOf, hashOf } from './views-schema.ts'
+import type {
+  Placed,
+  Position,
+  SessionColumns,
+  StoredSession,
+  StoredUserEnd,
+  Unanswered,
+  ViewsChange,
+  ViewsStore,
+} from './views-store.ts'
 
 export class Views {
-  readonly #db: DatabaseSync
-  readonly #find
-  readonly #insert
-  readonly #addEntry
-  readonly #addUserEnd
-  readonly #userEnds
-  readonly #ofUser
-  readonly #countMix
-  readonly #hear
-  readonly #rollups
-  readonly #setPosition
+  readonly #store: ViewsStore
   #position: Position
 
-  constructor(db: DatabaseSync) {
-    this.#db = db
-    this.#position = positionOf(db)
-    this.#find = db.prepare('SELECT * FROM sessions WHERE session_id = ?')
-    this.#insert = db.prepare(
-      `INSERT INTO sessions (${COLUMNS.join(', ')}) VALUES (${COLUMNS.map(() => '?').join(', ')})`,
-    )
-    this.#addEntry = db.prepare('INSERT OR IGNORE INTO session_entries VALUES (?, ?)')
-    this.#addUserEnd = db.prepare('INSERT OR IGNORE INTO user_ends VALUES (?, ?, ?, ?)')
-    this.#userEnds = db.prepare('SELECT kind, occurred_at FROM user_ends WHERE user_id = ?')
-    this.#ofUser = db.prepare('SELECT * FROM sessions WHERE user_id = ?')
-    this.#countMix = db.prepare(
-      'INSERT INTO webhook_mix VALUES (?, ?) ON CONFLICT DO UPDATE SET sessions = sessions + excluded.sessions',
-    )
-    this.#hear = db.prepare(
-      'INSERT INTO heard VALUES (?, ?) ON CONFLICT DO UPDATE SET at = max(at, excluded.at)',
-    )
-    this.#rollups = new Rollups(db)
-    this.#setPosition = db.prepare(
-      'UPDATE position SET next_index = ?, last_hash = ?, unanswered_first = ?, unanswered_last = ?',
-    )
+  private constructor(store: ViewsStore, position: Position) {
+    this.#store = store
+    this.#position = position
+  }
+
+  static async of(store: ViewsStore): Promise<Views> {
+    return new Views(store, await store.position())
   }
 
   get position(): Position {
@@ -87,114 +35,174 @@ export class Views {
   }
 
   /** The next entries of the trail. What is already in the views is left out. */
-  apply(entries: readonly Entry[]): void {
-    const fresh = entries.filter(({ index }) => index >= this.#position.nextIndex)
+  async apply(entries: readonly Entry[]): Promise<void> {
+    const from = this.#position
+    const fresh = entries.filter(({ index }) => index >= from.nextIndex)
     const last = fresh.at(-1)
     if (!last) return
-    const position = {
-      ...this.#position,
+    const to = {
+      ...from,
       nextIndex: last.index + 1,
       lastHash: hashOf(last),
-      unanswered: fresh.reduce(unansweredAfter, this.#position.unanswered),
+      unanswered: fresh.reduce(unansweredAfter, from.unanswered),
     }
-    this.#db.exec('BEGIN IMMEDIATE')
-    try {
-      for (const entry of fresh) {
-        if (isAboutASession(entry)) this.#addSessionEntry(entry)
-        else if (isUserEnd(entry)) this.#endAccount(entry)
-      }
-      this.#rollups.write()
-      for (const [source, at] of lastHeard(fresh)) this.#hear.run(source, at)
-      const { nextIndex, lastHash, unanswered } = position
-      this.#setPosition.run(nextIndex, lastHash, unanswered?.first ?? null, unanswered?.last ?? null)
-      this.#db.exec('COMMIT')
-    } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK')
-      this.#rollups.forget()
-      throw error
+    await this.#store.write({ from, to, heard: lastHeard(fresh), ...(await this.#changesBy(fresh)) })
+    this.#position = to
+  }
+
+  close(): Promise<void> {
+    return this.#store.close()
+  }
+
+  async #changesBy(fresh: readonly Entry[]): Promise<Omit<ViewsChange, 'from' | 'to' | 'heard'>> {
+    const userEnds = fresh.filter(isUserEnd).map(userEndOf)
+    const ended = new Map(userEnds.map(({ user_id, index }) => [user_id, index]))
+    const touched = await this.#touchedBy(fresh, ended)
+    const endsBefore = grouped(await this.#store.userEnds(usersOf(touched)))
+    const endsNow = grouped([...[...endsBefore.values()].flat(), ...userEnds])
+    const change = new Change(endsBefore, endsNow)
+    for (const one of touched) change.add(one)
+    return { ...change.made(), userEnds }
+  }
+
+  /** The sessions that these entries are about, and those whose account ended. */
+  async #touchedBy(fresh: readonly Entry[], ended: ReadonlyMap<UserId, number>): Promise<Touched[]> {
+    const touched = new Map<SessionId, Touched>()
+    for (const entry of fresh) if (isAboutASession(entry)) tell(touched, entry)
+    for (const before of await this.#store.sessions(touched.keys(), ended.keys())) {
+      const told = touched.get(before.session_id)
+      const { first_index } = before
+      if (told) Object.assign(told, { before, facts: join(before, told.facts), first_index })
+      else touched.set(before.session_id, { ...asStored(before), before })
     }
-    this.#position = position
+    return [...touched.values()].flatMap((one) => withEndOfAccount(one, ended) ?? [])
+  }
+}
+
+/** A session that the batch is about. */
+interface Touched {
+  before: StoredSession | null
+  /** With all that the batch tells. */
+  facts: SessionFacts
+  first_index: number
+  last_index: number
+  indexes: number[]
+}
+
+function tell(touched: Map<SessionId, Touched>, entry: SessionEntry): void {
+  const { session_id, index } = entry
+  const facts = factsOf(entry)
+  const known = touched.get(session_id)
+  if (known) {
+    known.facts = join(known.facts, facts)
+    known.last_index = index
+    known.indexes.push(index)
+  } else
+    touched.set(session_id, { before: null, facts, first_index: index, last_index: index, indexes: [index] })
+}
+
+function asStored(before: StoredSession): Omit<Touched, 'before'> {
+  const { first_index, last_index } = before
+  return { facts: before, first_index, last_index, indexes: [] }
+}
+
+/** Null: no entry is about it, and it turned out to be of another user than the one whose account ended. */
+function withEndOfAccount(one: Touched, ended: ReadonlyMap<UserId, number>): Touched | null {
+  const { user_id } = one.facts
+  const index = user_id === null ? undefined : ended.get(user_id)
+  if (index === undefined) return one.indexes.length > 0 ? one : null
+  return { ...one, last_index: Math.max(one.last_index, index) }
+}
+
+function usersOf(touched: readonly Touched[]): Set<UserId> {
+  const users = new Set<UserId>()
+  for (const { before, facts } of touched) {
+    if (facts.user_id !== null) users.add(facts.user_id)
+    if (before && before.user_id !== null) users.add(before.user_id)
+  }
+  return users
+}
+
+type EndsByUser = ReadonlyMap<UserId, readonly UserEnd[]>
+
+function grouped(ends: readonly StoredUserEnd[]): Map<UserId, StoredUserEnd[]> {
+  const byUser = new Map<UserId, StoredUserEnd[]>()
+  for (const end of ends) {
+    const others = byUser.get(end.user_id)
+    if (others) others.push(end)
+    else byUser.set(end.user_id, [end])
+  }
+  return byUser
+}
+
+const NONE: readonly UserEnd[] = []
+
+function endsOf({ user_id }: SessionFacts, ends: EndsByUser): readonly UserEnd[] {
+  return user_id === null ? NONE : (ends.get(user_id) ?? NONE)
+}
+
+/** What is written of a batch, session by session. */
+class Change {
+  readonly #endsBefore: EndsByUser
+  readonly #endsNow: EndsByUser
+  readonly #added: Placed[] = []
+  readonly #changed: (Placed & { before: StoredSession })[] = []
+  readonly #rollups = new RollupChanges()
+  readonly #webhookMix = new Map<number, number>()
+
+  constructor(endsBefore: EndsByUser, endsNow: EndsByUser) {
+    this.#endsBefore = endsBefore
+    this.#endsNow = endsNow
   }
 
-  close(): void {
-    this.#db.close()
+  add({ before, facts, first_index, last_index, indexes }: Touched): void {
+    if (before) this.#takeBack(before)
+    this.#countWebhooks(before, facts)
+    const row = this.#counted(facts, { first_index, last_index })
+    if (before) this.#changed.push({ before, row, indexes })
+    else this.#added.push({ row, indexes })
   }
 
-  #addSessionEntry(entry: SessionEntry): void {
-    const before = this.#find.get(entry.session_id) as SessionRow | undefined
-    const told = factsOf(entry)
-    const facts = before ? join(before, told) : told
-    const ends = this.#endsOf(facts.user_id)
-    if (before) this.#takeBack(before, before.user_id === facts.user_id ? ends : this.#endsOf(before.user_id))
-    const id = this.#write(facts, ends, { before, index: entry.index })
-    this.#addEntry.run(id, entry.index)
-  }
-
-  #endAccount({ user_id, index, kind, occurred_at }: Entry & { user_id: UserId }): void {
-    const rows = this.#ofUser.all(user_id) as unknown as SessionRow[]
-    const endsBefore = this.#endsOf(user_id)
-    this.#addUserEnd.run(user_id, index, kind, occurred_at)
-    const ends = this.#endsOf(user_id)
-    for (const row of rows) {
-      this.#takeBack(row, endsBefore)
-      this.#write(row, ends, { before: row, index })
+  made(): Pick<ViewsChange, 'added' | 'changed' | 'webhookMix' | 'rollups'> {
+    return {
+      added: this.#added,
+      changed: this.#changed,
+      webhookMix: this.#webhookMix,
+      rollups: this.#rollups.rows(),
     }
-  }
-
-  #endsOf(userId: UserId | null): UserEnd[] {
-    return userId === null ? [] : (this.#userEnds.all(userId) as unknown as UserEnd[])
   }
 
   /** What it counted for, as it stood. */
-  #takeBack(before: SessionFacts, ends: readonly UserEnd[]): void {
-    this.#rollups.count(before.org_id, countsOf(before, recordOf(before, ends, 0)), -1)
+  #takeBack(before: StoredSession): void {
+    const record = recordOf(before, endsOf(before, this.#endsBefore), 0)
+    this.#rollups.count(before.org_id, countsOf(before, record), -1)
   }
 
-  /** `index`: of the entry that told it. Gives the row. */
-  #write(
-    facts: SessionFacts,
-    ends: readonly UserEnd[],
-    { before, index }: { before: SessionRow | undefined; index: number },
-  ): number {
-    const record = recordOf(facts, ends, 0)
+  #counted(facts: SessionFacts, indexes: { first_index: number; last_index: number }): SessionColumns {
+    const record = recordOf(facts, endsOf(facts, this.#endsNow), 0)
+    this.#rollups.count(facts.org_id, countsOf(facts, record), 1)
     // As session ends are counted: the moment, else the latest that it can have been.
     const at = record.ended_at ?? record.ended_at_latest ?? record.requested_at ?? record.started_at
     const outcome = outcomeOf(record)
-    const derived: Record<(typeof DERIVED)[number], SQLInputValue> = {
-      first_index: before?.first_index ?? index,
-      last_index: index,
+    return {
+      ...facts,
+      ...indexes,
       outcome,
       at,
       day: at === null ? null : dayOf(at),
       over_by: overBy(facts),
       due_at: dueAt(facts, outcome),
     }
-    this.#count(before, facts)
-    this.#rollups.count(facts.org_id, countsOf(facts, record), 1)
-    return this.#put({ ...facts, ...derived }, before)
-  }
-
-  /** Gives the place of the row. Every column that is set costs the index of it, so only those are that changed. */
-  #put(row: Columns, before: SessionRow | undefined): number {
-    if (!before) return Number(this.#insert.run(...COLUMNS.map((name) => row[name])).lastInsertRowid)
-    const changed = COLUMNS.filter((name) => row[name] !== before[name])
-    if (changed.length > 0) {
-      const set = changed.map((name) => `${name} = ?`).join(', ')
-      prepared(this.#db, `UPDATE sessions SET ${set} WHERE id = ?`).run(
-        ...changed.map((name) => row[name]),
-        before.id,
-      )
-    }
-    return before.id
   }
 
   /** Which webhooks Clerk sends for a session that was asked to end: documented nowhere, so it is counted. */
-  #count(before: SessionFacts | undefined, facts: SessionFacts): void {
+  #countWebhooks(before: SessionFacts | null, facts: SessionFacts): void {
     const counted = before && before.requested_at !== null ? before.webhook_ends : null
     const now = facts.requested_at === null ? null : facts.webhook_ends
     if (counted === now) return
-    if (counted !== null) this.#countMix.run(counted, -1)
-    if (now !== null) this.#countMix.run(now, 1)
+    const mix = this.#webhookMix
+    if (counted !== null) mix.set(counted, (mix.get(counted) ?? 0) - 1)
+    if (now !== null) mix.set(now, (mix.get(now) ?? 0) + 1)
   }
 }
 
@@ -217,6 +225,13 @@ function lastHeard(entries: readonly Entry[]): Map<Source, number> {
   return last
 }
 
-function isUserEnd(entry: Entry): entry is Entry & { user_id: UserId } {
-  return (entry.kind === 'user.deleted' || entry.kind === 'user.banned') && entry.user_id !== null
+type UserEndEntry = Entry & { user_id: UserId; kind: UserEnd['kind'] }
+
+function isUserEnd(entry: Entry): entry is UserEndEntry {
+  const ends = entry.kind === 'user.deleted' || entry.kind === 'user.banned'
+  return ends && entry.user_id !== null && !isAboutASession(entry)
+}
+
+function userEndOf({ user_id, index, kind, occurred_at }: UserEndEntry): StoredUserEnd {
+  return { user_id, index, kind, occurred_at }
 }

@@ -13,7 +13,8 @@ import { openMetrics } from '../api/metrics.ts'
 import { readersOf, type ReaderKey } from '../api/readers.ts'
 import { readsOf, type Reads } from '../api/reads.ts'
 import { namedMix } from '../api/views.ts'
-import { followOnce, openViews } from '../session-ends/follow.ts'
+import { followOnce } from '../session-ends/follow.ts'
+import { openViews } from '../session-ends/views-files.ts'
 import { readingOf } from '../session-ends/reading.ts'
 import { ViewsReader } from '../session-ends/views-reader.ts'
 import { viewsPathOf } from '../session-ends/views-schema.ts'
@@ -167,7 +168,7 @@ export async function openTestApp(options: TestAppOptions = {}): Promise<TestApp
       await entryStreams.close()
       await trail.close()
       await store.close()
-      views.close()
+      await views.close()
       await records.close()
       reader.close()
       rmSync(folder, { recursive: true })

@@ -68,8 +68,11 @@ export async function whileAppendsWait(url: string, meanwhile: () => Promise<voi
 export interface Network {
   /** The same database, through this network. */
   url: string
-  /** `open`; `silent`: takes what is sent and delivers nothing; `deaf`: delivers it, and loses the answers. */
-  is: 'open' | 'silent' | 'deaf'
+  /**
+   * `open`; `silent`: takes what is sent and delivers nothing; `deaf`: delivers it, and loses the answers; `slow`: keeps
+   * the last five bytes back, with which a client of PostgreSQL says that its request is complete.
+   */
+  is: 'open' | 'silent' | 'deaf' | 'slow'
   /** Breaks every connection that is open. */
   cut(): void
   /** Bytes that the database answered and that were lost. */
@@ -97,11 +100,11 @@ export async function networkTo(t: TestContext, url: string): Promise<Network> {
       // What breaks here is seen by whoever uses the connection.
       socket.on('error', () => socket.destroy())
     }
-    near.on('data', (bytes) => {
-      if (network.is !== 'silent') far.write(bytes)
+    near.on('data', (bytes: Buffer) => {
+      if (network.is !== 'silent') far.write(network.is === 'slow' ? bytes.subarray(0, -5) : bytes)
     })
-    far.on('data', (bytes) => {
-      if (network.is === 'open') near.write(bytes)
+    far.on('data', (bytes: Buffer) => {
+      if (network.is === 'open' || network.is === 'slow') near.write(bytes)
       else network.lost += bytes.length
     })
   }).listen(0, '127.0.0.1')

@@ -23,7 +23,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
+import { Client } from 'pg'
 
 /** Generous: machines are shared. */
 const START_LIMIT_MS = 30_000
@@ -65,6 +65,8 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
 
   const endWith = async (signal: NodeJS.Signals) => {
     if (!running) return
+    // Nothing else may keep this process alive until then.
+    running.ref()
     const ended = once(running, 'exit')
     running.stdin?.end('let go\n')
     running.kill(signal)
@@ -79,7 +81,12 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
     url,
     start,
     stop: () => endWith('SIGINT'),
-    kill: () => endWith('SIGKILL'),
+    kill: async () => {
+      const pids = await processesOf(url)
+      await endWith('SIGKILL')
+      // Each notices by itself that the server is gone, and might answer until then.
+      while (pids.some(isAlive)) await sleep(5)
+    },
     end: async () => {
       await endWith('SIGQUIT')
       rmSync(folder, { recursive: true, force: true })
@@ -182,6 +189,20 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
+async function processesOf(url: string): Promise<number[]> {
+  const all = 'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()'
+  const { rows } = await inDatabase(url, (client) => client.query<{ pid: number }>(all))
+  return rows.map(({ pid }) => pid)
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
 let shared: Promise<PostgresServer> | null = null
 
 /** The server of this test process, as its superuser: `TEST_DATABASE_URL`, or one that is started when first asked for. */
@@ -207,8 +228,8 @@ export function withDatabase(url: string, name: string): string {
 }
 
 /** Uses a database as another program would. */
-export async function inDatabase<T>(url: string, use: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 })
+export async function inDatabase<T>(url: string, use: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5000 })
   client.on('error', ignored)
   await client.connect()
   try {

@@ -106,7 +106,8 @@ interface Awaited {
   resolve: (line: string) => void
 }
 
-function reading(child: ChildProcess) {
+/** What a process writes: its lines, a wait for one of them (it fails when the process ends first), its complaints. */
+export function reading(child: ChildProcess) {
   const lines: string[] = []
   const awaited: Awaited[] = []
   let stderr = ''
@@ -126,5 +127,5 @@ function reading(child: ChildProcess) {
         reject(new Error(`ended before it wrote ${pattern}: ${lines.join('\n')}${stderr}`)),
       )
     })
-  return { lines, line }
+  return { lines, line, complaints: () => stderr }
 }

@@ -53,7 +53,7 @@ export function run(t: TestContext, code: string) {
     await ended
   }
   t.after(kill)
-  return { lines: createInterface(child.stdout), kill }
+  return { lines: createInterface(child.stdout), kill, signal: (name: NodeJS.Signals) => child.kill(name) }
 }
 
 export async function makeTrail(path: string, sql = ''): Promise<void> {

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { sql } from 'kysely'
-import { followOnce, openViews } from '../session-ends/follow.ts'
+import { followOnce } from '../session-ends/follow.ts'
 import type { Rows, ViewsDatabase } from '../session-ends/rows.ts'
+import { openViews } from '../session-ends/views-files.ts'
 import { ViewsReader } from '../session-ends/views-reader.ts'
 import { viewsPathOf } from '../session-ends/views-schema.ts'
 import { sqliteViews } from '../session-ends/views-sqlite.ts'
@@ -74,7 +75,7 @@ export async function trailOf(reports: readonly Report[]): Promise<TestTrail> {
     ids: () => ids,
     record,
     close: async () => {
-      following.close()
+      await following.close()
       await views.close()
       trail.close()
       await store.close()

@@ -3,11 +3,13 @@ import { existsSync, statfsSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { askClerk, type ClerkFindings } from '../../api/ask-clerk.ts'
-import { examineConfig, readTrailPath, type Config, type ConfigProblem } from '../../api/config.ts'
+import { examineConfig, readDatabase, type Config, type ConfigProblem } from '../../api/config.ts'
+import type { Database } from '../../api/database.ts'
 import { refuseRewound } from '../../session-ends/follow.ts'
 import { ViewsReader, type Figures } from '../../session-ends/views-reader.ts'
-import { viewsPathOf, type Position } from '../../session-ends/views-schema.ts'
+import { viewsPathOf } from '../../session-ends/views-schema.ts'
 import { sqliteViews } from '../../session-ends/views-sqlite.ts'
+import type { Position } from '../../session-ends/views-store.ts'
 import type { Entry, Kind } from '../../trail/entry.ts'
 import { messageOf, TrailError, type TrailErrorCode } from '../../trail/error.ts'
 import type { TrailHead, TrailReader } from '../../trail/store.ts'
@@ -96,7 +98,7 @@ export async function gatherFacts(now: () => number): Promise<Facts> {
   const { config, problems } = examineConfig()
   const clerk = config && (await found(() => askClerk(config)))
   const wrongPath = problems.some(({ variable }) => variable === 'DATABASE_URL')
-  const data = wrongPath ? null : await gatherData(config?.trailPath ?? readTrailPath(), now)
+  const data = wrongPath ? null : await gatherData(fileIn(config?.database ?? readDatabase()), now)
   return { now: now(), problems, config, clerk, data }
 }
 
@@ -206,4 +208,8 @@ async function whyRewound(position: Position, trail: TrailReader): Promise<strin
     if (error instanceof TrailError && error.code === 'trail-rewound') return error.message
     throw error
   }
+}
+
+function fileIn(database: Database): string {
+  return database.engine === 'sqlite' ? database.path : ''
 }

@@ -13,6 +13,8 @@ export const raised = {
   epochRaised: 'LT003',
   /** Another process has taken the lease. */
   leaseLost: 'LT004',
+  /** A newer program has changed the schema so that this one cannot work with it. */
+  tooNew: 'LT005',
 } as const
 
 /** Host, port and database of a URL. */
@@ -33,13 +35,15 @@ const known: Record<string, [code: TrailErrorCode, sentence: (said: string) => s
   [raised.replaced]: ['trail-replaced', (said) => said],
   [raised.epochRaised]: ['trail-unavailable', (said) => said],
   [raised.leaseLost]: ['trail-locked', (said) => said],
+  [raised.tooNew]: ['trail-too-new', (said) => said],
   '28P01': ['trail-unavailable', (said) => `${said}; check the user and the password of DATABASE_URL`],
   '28000': ['trail-unavailable', (said) => `${said}; check DATABASE_URL, and pg_hba.conf of the server`],
   '3D000': ['trail-unavailable', (said) => `${said}; create it, or name another in DATABASE_URL`],
   '25006': ['trail-unwritable', () => 'it takes no writes (a hot standby, or set to read-only)'],
   '53100': ['trail-unwritable', (said) => `the disk of the server is full (${said})`],
   '23505': ['trail-corrupt', (said) => `it holds an index or a key where none can be (${said})`],
-  '22021': ['trail-unwritable', (said) => said],
+  XX001: ['trail-corrupt', (said) => `${said}; restore a backup`],
+  XX002: ['trail-corrupt', (said) => `${said}; REINDEX it, or restore a backup`],
 }
 
 /** By the first two characters of a SQLSTATE. */
@@ -52,7 +56,6 @@ const families: Record<string, TrailErrorCode> = {
   '55': 'trail-unavailable',
   '57': 'trail-unavailable',
   '58': 'trail-unavailable',
-  XX: 'trail-corrupt',
 }
 
 const NO_PERMISSION = '42501'
@@ -62,9 +65,12 @@ const MISSING = new Set(['3F000', '42P01', '42883', '42703'])
 export function namedError(place: string, use: Use, cause: unknown): unknown {
   if (cause instanceof TrailError || cause instanceof TypeError || cause instanceof RangeError) return cause
   const [code, why] = reason(use, cause)
-  const may = use === 'write' ? 'written' : 'read'
-  const verb = code === 'trail-unavailable' ? 'cannot be reached' : `cannot be ${may}`
-  return new TrailError(code, `${place} ${verb}: ${why}.`, { cause })
+  const cannot = `cannot be ${use === 'write' ? 'written' : 'read'}`
+  return new TrailError(
+    code,
+    `${place} ${code === 'trail-unavailable' ? 'is unavailable' : cannot}: ${why}.`,
+    { cause },
+  )
 }
 
 function reason(use: Use, cause: unknown): [TrailErrorCode, string] {

@@ -111,21 +111,21 @@ export class PostgresLink {
 
 /** `pg` is an optional peer: whoever keeps the trail in a file need not install it. */
 async function newClient(url: string): Promise<Client> {
-  const { default: pg } = await import('pg').catch((cause: unknown) => {
+  const { Client, types } = await import('pg').catch((cause: unknown) => {
     const message =
       'The package "pg" is missing, which DATABASE_URL=postgres://… needs; run `npm install pg`.'
     throw new TrailError('trail-unavailable', message, { cause })
   })
-  const BIGINT = 20
   try {
-    return new pg.Client({
+    return new Client({
       connectionString: url,
       connectionTimeoutMillis: CONNECT_WITHIN_MS,
       keepAlive: true,
       application_name: 'logout-trail',
       // Indexes and times: whole numbers far below 2^53.
       types: {
-        getTypeParser: (oid, format) => (oid === BIGINT ? Number : pg.types.getTypeParser(oid, format)),
+        getTypeParser: (oid, format) =>
+          oid === types.builtins.INT8 ? Number : types.getTypeParser(oid, format),
       },
     })
   } catch {
@@ -137,13 +137,50 @@ async function newClient(url: string): Promise<Client> {
   }
 }
 
-/** The rules of the append (`docs/decisions/0017`) need each statement to see what was committed before it. */
-async function setSession(client: Client, statementTimeoutMs: number): Promise<void> {
+/**
+ * Whatever happens to this process or to the network, the server lets go of locks by itself: of a statement that takes long, of
+ * a transaction whose client fell silent within it, also between two messages of one request (`transaction_timeout`, from
+ * PostgreSQL 17 on), and of a machine that is gone without a word (keepalives, after 5 s and not after 2 h).
+ *
+ * And each statement has to see what was committed before it (docs/decisions/0017), whatever a role is set to.
+ */
+async function setSession(client: Client, timeoutMs: number): Promise<void> {
+  const timeout = String(Math.ceil(timeoutMs))
+  const settings = {
+    statement_timeout: timeout,
+    idle_in_transaction_session_timeout: timeout,
+    // A little later: of a statement that takes long, the other says so.
+    transaction_timeout: String(Math.ceil(timeoutMs * 1.1)),
+    tcp_keepalives_idle: '2',
+    tcp_keepalives_interval: '1',
+    tcp_keepalives_count: '3',
+    default_transaction_isolation: 'read committed',
+  }
+  // Of those that this version of the server knows.
   await client.query(
-    `SELECT set_config('statement_timeout', $1, false), set_config('idle_in_transaction_session_timeout', $1, false),
-            set_config('default_transaction_isolation', 'read committed', false)`,
-    [String(Math.ceil(statementTimeoutMs))],
+    `SELECT set_config(s.name, $1::json ->> s.name, false) FROM pg_settings s WHERE $1::json ->> s.name IS NOT NULL`,
+    [JSON.stringify(settings)],
   )
+}
+
+/**
+ * A commit whose wait for its replicas was cancelled succeeds all the same, with a warning that it may be on one machine only:
+ * that is no promise to hand on.
+ */
+export async function withoutWarning<T>(client: Client, query: () => Promise<T>): Promise<T> {
+  const warnings: string[] = []
+  const listen = ({ code, message }: { code?: string | undefined; message?: string | undefined }) => {
+    // By its class: the word for its severity is in the language of the server.
+    if (code?.startsWith('01')) warnings.push(message ?? 'of something')
+  }
+  client.on('notice', listen)
+  try {
+    const answer = await query()
+    if (warnings.length > 0) throw new Error(`it warned of the commit: ${warnings.join('; ')}`)
+    return answer
+  } finally {
+    client.off('notice', listen)
+  }
 }
 
 function sever(client: Client, why: string): void {

@@ -15,7 +15,10 @@ export const migrations: readonly Migration[] = [
   {
     worksWith: 1,
     sql: `
-CREATE SCHEMA IF NOT EXISTS logout_trail;
+-- IF NOT EXISTS would ask for permission to make one, also where an administrator has.
+DO $$ BEGIN
+  IF to_regnamespace('logout_trail') IS NULL THEN CREATE SCHEMA logout_trail; END IF;
+END $$;
 
 CREATE TABLE logout_trail.migrations (
   version integer PRIMARY KEY,
@@ -31,6 +34,7 @@ CREATE TABLE logout_trail.trail (
   trail_key bytea NOT NULL,
   issuer text NOT NULL,
   epoch bigint NOT NULL,
+  works_with integer NOT NULL,
   checked_at timestamptz,
   system_id text,
   timeline bigint
@@ -85,22 +89,30 @@ BEGIN
   RETURN reached;
 END $$;
 
--- Whoever appends holds the lock of the trail row from here to the end of the transaction: one statement, sent alone, so
--- that no pause of a client can lengthen it. What this process was told durable last has to be there still.
-CREATE FUNCTION logout_trail.begin_append(the_trail text, the_epoch bigint, seen_index bigint, seen_key bytea)
-RETURNS void LANGUAGE plpgsql AS $$
+-- Whoever appends holds the lock of the trail row from here to the end of the transaction. That is one statement, sent
+-- alone: between its beginning and its end nothing waits for a client, except for the last five bytes of its request
+-- (postgres-link.ts bounds that). What this process was told durable last has to be there still.
+CREATE FUNCTION logout_trail.begin_append(
+  the_program integer, the_trail text, the_epoch bigint, seen_index bigint, seen_key bytea
+) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   found_trail text;
   found_epoch bigint;
+  least_program integer;
 BEGIN
   -- For this transaction: an answer means that the disk has it, whatever the server or the role is set to.
   IF current_setting('synchronous_commit') = 'off' THEN
     PERFORM set_config('synchronous_commit', 'on', true);
   END IF;
-  SELECT t.trail_id, t.epoch INTO found_trail, found_epoch FROM logout_trail.trail t WHERE t.one = 1 FOR UPDATE;
+  SELECT t.trail_id, t.epoch, t.works_with INTO found_trail, found_epoch, least_program
+    FROM logout_trail.trail t WHERE t.one = 1 FOR UPDATE;
   IF found_trail IS DISTINCT FROM the_trail THEN
     RAISE EXCEPTION 'the trail % stands in the place of %', coalesce(found_trail, 'without a row'), the_trail
       USING ERRCODE = 'LT002';
+  END IF;
+  IF least_program > the_program THEN
+    RAISE EXCEPTION 'the schema was brought up to date by a newer logout-trail, and needs programs of version % and newer; this one has %',
+      least_program, the_program USING ERRCODE = 'LT005';
   END IF;
   IF found_epoch > the_epoch THEN
     RAISE EXCEPTION 'a restore was accepted meanwhile' USING ERRCODE = 'LT003';
@@ -115,7 +127,7 @@ END $$;
 
 -- Appends reports with distinct keys; answers in their order the index of each, and whether it is new.
 CREATE FUNCTION logout_trail.append(
-  the_trail text, the_epoch bigint, seen_index bigint, seen_key bytea, recorded bigint, keys bytea[],
+  the_program integer, the_trail text, the_epoch bigint, seen_index bigint, seen_key bytea, recorded bigint, keys bytea[],
   kinds text[], sources text[], occurred bigint[],
   session_ids text[], user_ids text[], client_ids text[], actor_ids text[], org_ids text[],
   ips text[], user_agents text[], cities text[], countries text[],
@@ -126,7 +138,7 @@ CREATE FUNCTION logout_trail.append(
 DECLARE
   next_index bigint;
 BEGIN
-  PERFORM logout_trail.begin_append(the_trail, the_epoch, seen_index, seen_key);
+  PERFORM logout_trail.begin_append(the_program, the_trail, the_epoch, seen_index, seen_key);
   SELECT e."index" + 1 INTO next_index FROM logout_trail.entries e ORDER BY e."index" DESC LIMIT 1;
   next_index := coalesce(next_index, 0);
   RETURN QUERY
@@ -155,12 +167,12 @@ END $$;
 
 -- Writes what an append writes, takes it back, and leaves when it did so: a commit that reaches the disk.
 CREATE FUNCTION logout_trail.check_write(
-  the_trail text, the_epoch bigint, seen_index bigint, seen_key bytea, probe_key bytea
+  the_program integer, the_trail text, the_epoch bigint, seen_index bigint, seen_key bytea, probe_key bytea
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   BEGIN
     PERFORM FROM logout_trail.append(
-      the_trail, the_epoch, seen_index, seen_key, 0, ARRAY[probe_key], ARRAY['trail.exported'], ARRAY['trail'],
+      the_program, the_trail, the_epoch, seen_index, seen_key, 0, ARRAY[probe_key], ARRAY['trail.exported'], ARRAY['trail'],
       ARRAY[0::bigint], NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
       NULL, NULL, NULL, NULL, NULL);
     RAISE EXCEPTION 'taken back' USING ERRCODE = 'LT009';
@@ -198,16 +210,23 @@ export const MIGRATION_LOCK = 7_310_868_735_441_893
 export function grantsFor(role: string): string {
   return [
     `GRANT USAGE ON SCHEMA logout_trail TO ${role};`,
-    `GRANT SELECT ON ALL TABLES IN SCHEMA logout_trail TO ${role};`,
-    `GRANT INSERT ON logout_trail.entries, logout_trail.dedupe TO ${role};`,
-    `GRANT INSERT, UPDATE ON logout_trail.trail, logout_trail.leases TO ${role};`,
+    `GRANT SELECT ON logout_trail.migrations TO ${role};`,
+    `GRANT SELECT, INSERT ON logout_trail.entries, logout_trail.dedupe TO ${role};`,
+    `GRANT SELECT, INSERT, UPDATE ON logout_trail.trail, logout_trail.leases TO ${role};`,
     `GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA logout_trail TO ${role};`,
   ].join('\n')
 }
 
 /** The statements of a migration, with the record that it has run. */
 export function stepSql({ sql, worksWith }: Migration, version: number): string {
-  return `${sql}\n\nINSERT INTO logout_trail.migrations (version, works_with) VALUES (${version}, ${worksWith});\n`
+  return [
+    sql,
+    '',
+    `INSERT INTO logout_trail.migrations (version, works_with) VALUES (${version}, ${worksWith});`,
+    '-- Waits for appends under way; those that come after it know.',
+    `UPDATE logout_trail.trail SET works_with = ${worksWith};`,
+    '',
+  ].join('\n')
 }
 
 /**

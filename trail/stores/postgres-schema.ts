@@ -70,7 +70,8 @@ async function beginTrail(client: Client, issuer: string): Promise<void> {
   const there = await client.query('SELECT 1 FROM logout_trail.trail')
   if (there.rowCount) return
   await client.query(
-    `INSERT INTO logout_trail.trail (one, trail_id, trail_key, issuer, epoch) VALUES (1, $1, $2, $3, 0)
+    `INSERT INTO logout_trail.trail (one, trail_id, trail_key, issuer, epoch, works_with)
+     SELECT 1, $1, $2, $3, 0, m.works_with FROM logout_trail.migrations m ORDER BY m.version DESC LIMIT 1
      ON CONFLICT DO NOTHING`,
     [randomBytes(16).toString('hex'), randomBytes(32), issuer],
   )

@@ -22,7 +22,7 @@ import type { AppendResult, TrailHead, TrailStore } from '../store.ts'
 import { dedupeKey, probe } from './dedupe-key.ts'
 import { arraysOf, resultsOf, sortOut, type Answer, type Placed } from './postgres-batch.ts'
 import { sqlState } from './postgres-errors.ts'
-import { PostgresLink } from './postgres-link.ts'
+import { PostgresLink, withoutWarning } from './postgres-link.ts'
 import { schemaVersion } from './postgres-migrations.ts'
 import { readEntries, readHead, readingLink } from './postgres-reader.ts'
 import { checkServer, foundVersion, migratePostgres, readTrailRow, type TrailRow } from './postgres-schema.ts'
@@ -109,7 +109,7 @@ class PostgresStore implements TrailStore {
   async #send(client: Client, distinct: readonly Placed[], recordedAt: number): Promise<Answer[]> {
     const parameters = [...this.#expected(), recordedAt, ...arraysOf(distinct)]
     try {
-      const { rows } = await client.query<Answer>(APPEND, parameters)
+      const { rows } = await withoutWarning(client, () => client.query<Answer>(APPEND, parameters))
       this.#remember(distinct, rows)
       return rows
     } catch (error) {
@@ -157,7 +157,7 @@ class PostgresStore implements TrailStore {
   /** What the database has to find before it writes. */
   #expected(): (string | number | Buffer)[] {
     const { trailId, epoch } = this.#opened()
-    return [trailId, epoch, this.#seen.index, this.#seen.key]
+    return [schemaVersion, trailId, epoch, this.#seen.index, this.#seen.key]
   }
 
   /** Each new connection may lead to another server, another schema or another trail. */
@@ -196,8 +196,8 @@ class PostgresStore implements TrailStore {
 /** A row that fits no partition breaks a constraint, as PostgreSQL says it. */
 const OUTSIDE_OF_PARTITIONS = '23514'
 
-const APPEND = `SELECT * FROM logout_trail.append(${Array.from({ length: 30 }, (_, at) => `$${at + 1}`).join()})`
-const CHECK = 'SELECT logout_trail.check_write($1, $2, $3, $4, $5)'
+const APPEND = `SELECT * FROM logout_trail.append(${Array.from({ length: 31 }, (_, at) => `$${at + 1}`).join()})`
+const CHECK = 'SELECT logout_trail.check_write($1, $2, $3, $4, $5, $6)'
 const ADD_PARTITIONS = 'SELECT logout_trail.add_partitions($1, $2) AS reached'
 
 function gone(place: string): TrailError {

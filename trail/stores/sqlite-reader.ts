@@ -1,29 +1,35 @@
 /** Reads a trail file beside the service that writes it. */
-import { DatabaseSync } from 'node:sqlite'
-import type { Entry } from '../entry.ts'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { columns, type Entry } from '../entry.ts'
 import type { TrailReader } from '../store.ts'
 import { openForReading, readTrailHead, withErrorsNamed } from './sqlite-schema.ts'
 
 /** @throws {TrailError} when there is no such trail, or its version is not this program's. */
 export function openSqliteReader(path: string): TrailReader {
   const db = openForReading(path)
-  const read = db.prepare('SELECT * FROM entries WHERE "index" > ? ORDER BY "index" LIMIT ?')
-  const one = db.prepare('SELECT * FROM entries WHERE "index" = ?')
+  const read = rowsOf(db, 'WHERE "index" > ? ORDER BY "index" LIMIT ?')
+  const one = rowsOf(db, 'WHERE "index" = ?')
   const named = <T>(run: () => T): T => withErrorsNamed(path, 'read', run)
   return {
     read: async (after, limit) => named(() => read.all(after, limit)).map(entryOf),
-    at: async (indexes) =>
-      named(() => indexes.map((index) => one.get(index)))
-        .filter((row) => row !== undefined)
-        .map(entryOf),
+    at: async (indexes) => named(() => indexes.flatMap((index) => one.all(index))).map(entryOf),
     head: async () => named(() => readTrailHead(db)),
     close: () => db.close(),
   }
 }
 
-/** Copied: SQLite's rows have no prototype, which comparisons and spreads elsewhere trip over. */
-function entryOf(row: object): Entry {
-  return { ...row } as unknown as Entry
+/** As lists: rows as objects, which node:sqlite makes without a prototype, take three times as long. */
+function rowsOf(db: DatabaseSync, where: string): StatementSync {
+  const statement = db.prepare(`SELECT "index", ${columns.join(', ')} FROM entries ${where}`)
+  statement.setReturnArrays(true)
+  return statement
+}
+
+function entryOf(row: unknown): Entry {
+  const values = row as (string | number | null)[]
+  const entry: Record<string, string | number | null> = { index: values[0] ?? null }
+  for (const [at, column] of columns.entries()) entry[column] = values[at + 1] ?? null
+  return entry as unknown as Entry
 }
 
 /**

@@ -1,0 +1,134 @@
+/** What the thread of the session records works with: the trail that it reads, and the records, when it is this process that writes them. */
+import { refuseRewound } from '../session-ends/follow.ts'
+import { openViews } from '../session-ends/views-files.ts'
+import { openPostgresViews } from '../session-ends/views-place-postgres.ts'
+import { ViewsReader } from '../session-ends/views-reader.ts'
+import { viewsPathOf } from '../session-ends/views-schema.ts'
+import type { Views } from '../session-ends/views.ts'
+import { TrailError } from '../trail/error.ts'
+import type { TrailReader } from '../trail/store.ts'
+import { assertHeld, keepLease, type Held, type KeptLease } from '../trail/stores/postgres-lease.ts'
+import { PostgresLink } from '../trail/stores/postgres-link.ts'
+import type { Database } from './database.ts'
+import { openReader, viewsOf } from './readable.ts'
+
+export interface Following {
+  trail: TrailReader
+  records: ViewsReader
+  /** Null: another process writes them, or nobody can now. */
+  writable: () => Promise<Views | null>
+  /** Something failed: whether that passes by itself, and it is to be tried again. */
+  passes: (error: unknown) => Promise<boolean>
+  close: () => Promise<void>
+}
+
+export interface FollowingOptions {
+  onSetAside: (path: string, error: TrailError) => void
+}
+
+/** @throws {TrailError} `trail-rewound` when this is not the trail that the records were made from */
+export async function openFollowing(database: Database, options: FollowingOptions): Promise<Following> {
+  const trail = await openReader(database)
+  const records = new ViewsReader(viewsOf(database))
+  return database.engine === 'sqlite'
+    ? inFile({ trail, records, path: viewsPathOf(database.path) }, options)
+    : inPostgres({ trail, records, url: database.url })
+}
+
+type Read = Pick<Following, 'trail' | 'records'>
+
+/** Nobody else writes a file whose trail this process holds. */
+async function inFile(
+  { trail, records, path }: Read & { path: string },
+  options: FollowingOptions,
+): Promise<Following> {
+  const views = await openViews(path, trail, options)
+  return {
+    trail,
+    records,
+    writable: async () => views,
+    passes: async () => false,
+    close: async () => {
+      await records.close()
+      await views.close()
+      trail.close()
+    },
+  }
+}
+
+async function inPostgres({ trail, records, url }: Read & { url: string }): Promise<Following> {
+  const position = await records.position()
+  if (position) await refuseRewound(position, trail)
+  const writing = new LeasedViews({ trail, url })
+  return {
+    trail,
+    records,
+    writable: () => writing.views(),
+    passes: async (error) => {
+      await writing.letGo()
+      return error instanceof TrailError && PASSING.has(error.code)
+    },
+    close: async () => {
+      await writing.close()
+      await records.close()
+      trail.close()
+    },
+  }
+}
+
+/** The database or the network is away; or another process took the lease, as after a pause of this one. */
+const PASSING = new Set<string>(['trail-unavailable', 'trail-unwritable', 'trail-locked'])
+
+/** Before each batch. */
+function isLookedAt(): void {
+  return undefined
+}
+
+/** The records, for as long as this process has the lease. */
+class LeasedViews {
+  readonly #trail: TrailReader
+  readonly #url: string
+  readonly #lease: KeptLease
+  #open: { views: Views; fence: number } | null = null
+
+  constructor({ trail, url }: { trail: TrailReader; url: string }) {
+    this.#trail = trail
+    this.#url = url
+    this.#lease = keepLease({ url, name: 'session records', onTaken: isLookedAt, onLost: isLookedAt })
+  }
+
+  async views(): Promise<Views | null> {
+    const { held } = this.#lease
+    if (this.#open && this.#open.fence !== held?.fence) await this.letGo()
+    if (!held) return null
+    this.#open ??= { views: await this.#opened(held), fence: held.fence }
+    return this.#open.views
+  }
+
+  /** They are opened again when they are wanted: what is in memory may not be what is stored. */
+  async letGo(): Promise<void> {
+    const open = this.#open
+    this.#open = null
+    await open?.views.close()
+  }
+
+  async close(): Promise<void> {
+    await this.letGo()
+    await this.#lease.close()
+  }
+
+  async #opened(held: Held): Promise<Views> {
+    const link = new PostgresLink({ url: this.#url, use: 'write', onConnect: async () => undefined })
+    const leased = {
+      run: link.run.bind(link),
+      assertHeld: (client: Parameters<typeof assertHeld>[0]) => assertHeld(client, held),
+      close: link.close.bind(link),
+    }
+    try {
+      return await openPostgresViews(leased, this.#trail)
+    } catch (error) {
+      await link.close()
+      throw error
+    }
+  }
+}

@@ -1,0 +1,124 @@
+/** The views in PostgreSQL as a whole: begun, brought to another version, and made anew. */
+import type { Client } from 'pg'
+import { TrailError } from '../trail/error.ts'
+import type { TrailReader } from '../trail/store.ts'
+import { beginningOf, followAll, refuseRewound } from './follow.ts'
+import { Views } from './views.ts'
+import { VIEWS_SCHEMA, viewsSchemaSql } from './views-postgres-schema.ts'
+import { viewsVersion } from './views-schema.ts'
+import { postgresViewsStore, type ViewsLink } from './views-store-postgres.ts'
+import type { Position } from './views-store.ts'
+
+/**
+ * Opens the views of this trail; begins them when there are none, or when they are of an older version.
+ * @throws {TrailError} `trail-rewound`; `views-unusable` when they are of a newer version, or may not be made
+ */
+export async function openPostgresViews(link: ViewsLink, trail: TrailReader): Promise<Views> {
+  const beginning = await beginningOf(trail)
+  await link.run((client) => begin(client, { beginning, link }))
+  const views = await Views.of(postgresViewsStore(link))
+  await refuseRewound(views.position, trail)
+  return views
+}
+
+/** What an administrator may run instead, for a role that may not make schemas. */
+export function viewsMigrationSql(): string {
+  const { tables, indexes } = viewsSchemaSql()
+  return `DROP SCHEMA IF EXISTS ${VIEWS_SCHEMA} CASCADE;\n${tables}\n${indexes}`
+}
+
+async function begin(
+  client: Client,
+  { beginning, link }: { beginning: Position; link: ViewsLink },
+): Promise<void> {
+  await client.query('BEGIN')
+  await link.assertHeld(client)
+  const found = await versionIn(client)
+  if (found !== null && found > viewsVersion) throw tooNew(found)
+  if (found !== viewsVersion) await makeTables(client, VIEWS_SCHEMA)
+  await addPosition(client, VIEWS_SCHEMA, beginning)
+  await client.query('COMMIT')
+}
+
+/** Null: there are no tables. 0: they are of no version yet, as an administrator makes them. */
+async function versionIn(client: Client): Promise<number | null> {
+  const { rows } = await client.query<{ there: boolean }>(
+    `SELECT to_regclass('${VIEWS_SCHEMA}.position') IS NOT NULL AS there`,
+  )
+  if (!rows[0]?.there) return null
+  const found = await client.query<{ version: number }>(`SELECT version FROM ${VIEWS_SCHEMA}.position`)
+  return found.rows[0]?.version ?? viewsVersion
+}
+
+function tooNew(found: number): TrailError {
+  return new TrailError(
+    'views-unusable',
+    `The session records are of version ${found}, and this program knows up to ${viewsVersion}: a newer logout-trail keeps them; this one records logouts all the same.`,
+  )
+}
+
+const INSUFFICIENT_PRIVILEGE = '42501'
+
+async function makeTables(client: Client, schema: string): Promise<void> {
+  const { tables, indexes } = viewsSchemaSql(schema)
+  try {
+    await client.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE; ${tables} ${indexes}`)
+  } catch (cause) {
+    if ((cause as { code?: unknown }).code !== INSUFFICIENT_PRIVILEGE) throw cause
+    const message =
+      'The role of DATABASE_URL may not make the tables of the session records; let an administrator run what `logout-trail migrate --print-sql` prints.'
+    throw new TrailError('views-unusable', message, { cause })
+  }
+}
+
+/** Unless there is one. */
+async function addPosition(client: Client, schema: string, { trailId, epoch }: Position): Promise<void> {
+  await client.query(
+    `INSERT INTO ${schema}.position (one, version, trail_id, epoch, next_index, last_hash)
+     VALUES (1, $1, $2, $3, 0, '') ON CONFLICT DO NOTHING`,
+    [viewsVersion, trailId, epoch],
+  )
+}
+
+const NEXT = `${VIEWS_SCHEMA}_next`
+const REBUILD_LOCK = 7_262_001
+
+export interface PostgresRebuilding {
+  link: ViewsLink
+  trail: TrailReader
+  /** Told again and again how many entries of how many are done. */
+  onProgress?: (done: number, of: number) => void
+}
+
+/**
+ * Makes the views anew beside the old ones, which stay until it is done. Services may run meanwhile: whichever of them writes the old
+ * ones finds the new, and goes on from there.
+ * @throws {TrailError} `trail-locked` when another rebuild runs
+ */
+export async function rebuildPostgresViews({ link, trail, onProgress }: PostgresRebuilding): Promise<number> {
+  const beginning = await beginningOf(trail)
+  await link.run(async (client) => {
+    await onlyOne(client)
+    await makeTables(client, NEXT)
+    await addPosition(client, NEXT, beginning)
+  })
+  const views = await Views.of(postgresViewsStore(link, NEXT))
+  const done = await followAll(views, trail, onProgress)
+  await link.run((client) =>
+    client.query(`
+      BEGIN;
+      DROP SCHEMA IF EXISTS ${VIEWS_SCHEMA} CASCADE;
+      ALTER SCHEMA ${NEXT} RENAME TO ${VIEWS_SCHEMA};
+      COMMIT;
+      SELECT pg_advisory_unlock(${REBUILD_LOCK})`),
+  )
+  return done
+}
+
+/** Until the lock is given back, or the connection ends. */
+async function onlyOne(client: Client): Promise<void> {
+  const { rows } = await client.query<{ ours: boolean }>(
+    `SELECT pg_try_advisory_lock(${REBUILD_LOCK}) AS ours`,
+  )
+  if (!rows[0]?.ours) throw new TrailError('trail-locked', 'The session records are being rebuilt already.')
+}
