@@ -30,9 +30,16 @@ export interface FollowingOptions {
 export async function openFollowing(database: Database, options: FollowingOptions): Promise<Following> {
   const trail = await openReader(database)
   const records = new ViewsReader(viewsOf(database))
-  return database.engine === 'sqlite'
-    ? inFile({ trail, records, path: viewsPathOf(database.path) }, options)
-    : inPostgres({ trail, records, url: database.url })
+  try {
+    return database.engine === 'sqlite'
+      ? await inFile({ trail, records, path: viewsPathOf(database.path) }, options)
+      : await inPostgres({ trail, records, url: database.url })
+  } catch (error) {
+    // Open connections would keep the thread from ending, and whoever waits for that from hearing why.
+    await records.close()
+    trail.close()
+    throw error
+  }
 }
 
 type Read = Pick<Following, 'trail' | 'records'>

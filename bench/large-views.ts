@@ -140,19 +140,27 @@ const COUNTED: Record<keyof typeof measures, { at: string; part: string; where: 
   standing: { at: '0', part: '0', where: `outcome < ${ENDED}` },
 }
 
+/** For `rollup_org_quarters`: what to put there, measure by measure. `binOf`: what the function is called in the database. */
+export function countedIn(binOfName: string): { name: string; select: string }[] {
+  return Object.entries(COUNTED).map(([name, { at, part, where }]) => ({
+    name,
+    select: `SELECT orgs.id, ${measures[name as keyof typeof measures]}, ${at} / 900000, outcome,
+        ${part.replace('bin_of', binOfName)}, count(*)
+      FROM sessions JOIN orgs USING (org_id) WHERE ${where} GROUP BY 1, 2, 3, 4, 5`,
+  }))
+}
+
+export const rollupsOfRollups = [
+  `INSERT INTO rollup_quarters SELECT measure, at, outcome, part, sum(sessions) FROM rollup_org_quarters GROUP BY 1, 2, 3, 4`,
+  `INSERT INTO rollup_days SELECT measure, at / 96, outcome, part, sum(sessions) FROM rollup_quarters GROUP BY 1, 2, 3, 4`,
+]
+
 function fillRollups(db: DatabaseSync): void {
   db.function('bin_of', { deterministic: true }, (ms) => binOf(Number(ms)))
   db.exec('INSERT INTO orgs (org_id) SELECT DISTINCT org_id FROM sessions')
-  for (const [name, { at, part, where }] of Object.entries(COUNTED)) {
+  for (const { name, select } of countedIn('bin_of')) {
     progress(`filling session records: ${name}`)
-    db.exec(
-      `INSERT INTO rollup_org_quarters
-       SELECT orgs.id, ${measures[name as keyof typeof measures]}, ${at} / 900000, outcome, ${part}, count(*)
-       FROM sessions JOIN orgs USING (org_id) WHERE ${where} GROUP BY 1, 2, 3, 4, 5`,
-    )
+    db.exec(`INSERT INTO rollup_org_quarters ${select}`)
   }
-  db.exec(
-    `INSERT INTO rollup_quarters SELECT measure, at, outcome, part, sum(sessions) FROM rollup_org_quarters GROUP BY 1, 2, 3, 4;
-     INSERT INTO rollup_days SELECT measure, at / 96, outcome, part, sum(sessions) FROM rollup_quarters GROUP BY 1, 2, 3, 4`,
-  )
+  for (const statement of rollupsOfRollups) db.exec(statement)
 }

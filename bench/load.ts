@@ -24,6 +24,8 @@ export interface LoadOrder {
   once: boolean
   /** Requests a second, of the open loop. */
   rate: number
+  /** `CONNECTIONS`, unless they are shared among several targets. */
+  connections?: number | undefined
 }
 
 export interface LoadResult {
@@ -44,13 +46,18 @@ export type LoadMessage = { say: 'measuring' } | ({ say: 'measured' } & LoadResu
 export interface Figures extends LoadResult {
   /** CPU of the target, all threads, µs for each request. */
   cpuMicros: number
+  /** The same of the database's server, where it has one. */
+  serverCpuMicros: number
 }
 
 export type Generator = 'autocannon' | 'wrk' | 'open-loop'
 
+/** What is loaded: a target, and the server behind it. */
+export type Loaded = Pick<Running, 'port' | 'cpuMs'> & { serverCpuMs?: (() => number) | undefined }
+
 export function drive(
   generator: Generator,
-  running: Running,
+  running: Loaded,
   order: Omit<LoadOrder, 'port'>,
 ): Promise<Figures> {
   const whole = { ...order, port: running.port }
@@ -66,22 +73,31 @@ const FILES = { autocannon: 'saturate.ts', 'open-loop': 'open-loop.ts' } as cons
 
 async function driveWithNode(
   generator: keyof typeof FILES,
-  running: Running,
+  running: Loaded,
   order: LoadOrder,
 ): Promise<Figures> {
   const child = fork(join(import.meta.dirname, FILES[generator]), [JSON.stringify(order)])
   const ended = once(child, 'exit')
-  let before = Number.NaN
+  let since = usedSince(running)
   for await (const message of messagesOf(child)) {
     if (message.say === 'measuring') {
-      before = running.cpuMs()
+      since = usedSince(running)
       continue
     }
-    const cpuMicros = ((running.cpuMs() - before) * 1000) / message.answered
+    const used = since(message.answered)
     await ended
-    return { ...message, cpuMicros }
+    return { ...message, ...used }
   }
   throw new Error(`${FILES[generator]} ended without a result`)
+}
+
+/** From now on, for each request. */
+function usedSince({ cpuMs, serverCpuMs }: Loaded) {
+  const before = { own: cpuMs(), server: serverCpuMs?.() ?? Number.NaN }
+  return (answered: number) => ({
+    cpuMicros: ((cpuMs() - before.own) * 1000) / answered,
+    serverCpuMicros: (((serverCpuMs?.() ?? Number.NaN) - before.server) * 1000) / answered,
+  })
 }
 
 async function* messagesOf(child: ChildProcess): AsyncGenerator<LoadMessage> {
@@ -100,14 +116,16 @@ export function hasWrk(): boolean {
 }
 
 /** Its latencies are left out: they include the first moments, when 64 connections reach a busy server at once. */
-async function driveWithWrk(running: Running, order: LoadOrder): Promise<Figures> {
+async function driveWithWrk(running: Loaded, order: LoadOrder): Promise<Figures> {
   const warmUp = await runWrk(order, { seconds: 1, skip: 0 })
-  const before = running.cpuMs()
-  const measured = await runWrk(order, { seconds: order.seconds, skip: warmUp.answered + CONNECTIONS })
-  const cpuMicros = ((running.cpuMs() - before) * 1000) / measured.answered
+  const since = usedSince(running)
+  const measured = await runWrk(order, {
+    seconds: order.seconds,
+    skip: warmUp.answered + (order.connections ?? CONNECTIONS),
+  })
   return {
     ...measured,
-    cpuMicros,
+    ...since(measured.answered),
     p50Ms: Number.NaN,
     p99Ms: Number.NaN,
     everAnswered: warmUp.answered + measured.answered,
@@ -121,12 +139,15 @@ interface WrkRun {
   skip: number
 }
 
-async function runWrk({ port, tokens, once }: LoadOrder, { seconds, skip }: WrkRun) {
+async function runWrk(
+  { port, tokens, once, connections = CONNECTIONS }: LoadOrder,
+  { seconds, skip }: WrkRun,
+) {
   const script = join(import.meta.dirname, 'wrk.lua')
   const url = `http://${HOST}:${port}${LOGOUT_PATH}`
   const args = [
     '-t1',
-    `-c${CONNECTIONS}`,
+    `-c${connections}`,
     `-d${seconds}s`,
     '-s',
     script,

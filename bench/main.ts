@@ -6,6 +6,7 @@ import { buildSync } from 'esbuild'
 import { largeTrail } from './large.ts'
 import { hasWrk, type Generator } from './load.ts'
 import { HELP, readOptions, type BenchOptions } from './options.ts'
+import { measurePostgres, measurePostgresReads, type PostgresBench } from './postgres.ts'
 import { progress } from './progress.ts'
 import { ALONE, tableOf, type Series } from './report.ts'
 import { runRound, type RoundOptions } from './round.ts'
@@ -30,7 +31,7 @@ interface Line {
   title: string
   target: Target
   /** Asked before each round. */
-  round: () => Partial<RoundOptions>
+  round: () => Partial<RoundOptions> | Promise<Partial<RoundOptions>>
   tokens: string
 }
 
@@ -135,6 +136,25 @@ const scenarios: Record<BenchOptions['scenarios'][number], (bench: Bench) => Pro
     await measure(bench, { title: 'a large trail', lines, generator: 'autocannon' })
     console.log(`\n${await readsTable(join(BUILT, 'large-views'), entries)}`)
   },
+  postgres: (bench) => measurePostgres(postgresOf(bench)),
+  'postgres-reads': (bench) => measurePostgresReads(postgresOf(bench)),
+}
+
+function postgresOf(bench: Bench): PostgresBench {
+  const { options, generators } = bench
+  const { distinct, jwtKey } = bench.tokens
+  return {
+    options,
+    generators,
+    place: { built: BUILT, jwtKey },
+    tokens: distinct,
+    compare: (lines, generator) =>
+      measure(bench, {
+        title: 'a distinct valid token for each request, 64 connections, SQLite and PostgreSQL',
+        lines: lines.map((line) => ({ target: targets['rung-2'], tokens: distinct, ...line })),
+        generator,
+      }),
+  }
 }
 
 const STEADY_RATE = 300
@@ -181,7 +201,9 @@ async function measure(
         webhookSecret,
       }
       const place = { built: BUILT, jwtKey: tokens.jwtKey }
-      series[at]?.rounds.push(await runRound(line.target, { generator, order, place, ...line.round() }))
+      series[at]?.rounds.push(
+        await runRound(line.target, { generator, order, place, ...(await line.round()) }),
+      )
     }
   }
   progress('')

@@ -11,6 +11,8 @@ export const scenarioNames = [
   'records',
   'reads',
   'large',
+  'postgres',
+  'postgres-reads',
 ] as const
 export type ScenarioName = (typeof scenarioNames)[number]
 
@@ -21,16 +23,24 @@ export interface BenchOptions {
   entries: number
   scenarios: ScenarioName[]
   targets: TargetName[]
+  /** Of a PostgreSQL to use; null: the bench starts its own. */
+  database: string | null
 }
+
+/** They take long. */
+const ON_DEMAND: readonly ScenarioName[] = ['large', 'postgres', 'postgres-reads']
 
 export const HELP = `npm run bench [-- options]: how fast the logout is, beside what others would write
 
   --rounds <n>      interleaved rounds; medians are of these (5)
   --seconds <n>     measured in each round, after one second that is not (3)
-  --only <list>     of ${scenarioNames.join(', ')} (all but large)
+  --only <list>     of ${scenarioNames.join(', ')} (all but ${ON_DEMAND.join(', ')})
   --targets <list>  of ${Object.keys(targets).join(', ')} (all; bare Hono and naive are always there)
   --large           also: into a trail that already holds many entries (same as --only … with large)
-  --entries <n>     how many that are (10000000: about 5 GB, made once in bench/.built, then kept)
+  --entries <n>     how many that are, and how many session records are read (10000000: about 5 GB for each, made once in
+                    bench/.built, then kept; in PostgreSQL about 12 GB, gone when the bench ends)
+  --database <url>  for postgres, postgres-reads: this server instead of one that the bench starts (fsync=on, else as PostgreSQL
+                    is when it is installed); the role may make databases. What was filled stays, and is used the next time
   --tokens <n>      distinct tokens, kept for later runs (90000: signing them takes about half a minute)
   --help
 
@@ -51,12 +61,13 @@ export function readOptions(args: string[]): BenchOptions | 'help' {
       large: flag,
       entries: text,
       tokens: text,
+      database: text,
       help: flag,
     },
   })
   if (values.help) return 'help'
   const asked =
-    listOf('--only', values.only, scenarioNames) ?? scenarioNames.filter((name) => name !== 'large')
+    listOf('--only', values.only, scenarioNames) ?? scenarioNames.filter((name) => !ON_DEMAND.includes(name))
   const named = listOf('--targets', values.targets, Object.keys(targets) as TargetName[])
   const all = Object.keys(targets) as TargetName[]
   return {
@@ -66,6 +77,7 @@ export function readOptions(args: string[]): BenchOptions | 'help' {
     entries: countOf('--entries', values.entries, 10_000_000),
     scenarios: values.large ? [...new Set<ScenarioName>([...asked, 'large'])] : asked,
     targets: named ? all.filter((name) => name === 'hono' || name === 'naive' || named.includes(name)) : all,
+    database: values.database ?? null,
   }
 }
 

@@ -1,11 +1,12 @@
 /** What reading costs where there are many sessions: in the database, and through the thread that reads. */
 import { statSync } from 'node:fs'
 import { sql } from 'kysely'
-import { startReading } from '../api/reading-thread.ts'
+import type { Database } from '../api/database.ts'
+import { startReading, type ReadingThread } from '../api/reading-thread.ts'
 import { durationsIn, endsOverTime, overviewOf } from '../session-ends/analytics.ts'
 import { bucketStarts, startOfDay } from '../session-ends/calendar.ts'
 import { ENDED, type Dimension } from '../session-ends/outcome.ts'
-import type { Rows } from '../session-ends/rows.ts'
+import type { Rows, ViewsDatabase } from '../session-ends/rows.ts'
 import { listSessions } from '../session-ends/session-list.ts'
 import type { SessionFilter } from '../session-ends/sessions-query.ts'
 import { ViewsReader } from '../session-ends/views-reader.ts'
@@ -112,17 +113,26 @@ function endsOf(rows: Rows, tz: string, of: { by: Dimension[]; org_id?: OrgId })
   return endsOverTime(rows, { ...local, starts, ...of })
 }
 
-/** The first is what all are compared with: the plain query, without rollups. */
-const counts: { title: string; count: (rows: Rows) => Promise<unknown>; times: number }[] = [
-  {
+interface Counted {
+  title: string
+  count: (rows: Rows) => Promise<unknown>
+  times: number
+}
+
+/** What all are compared with: the plain query, without rollups. */
+function live(withoutIndex: string): Counted {
+  return {
     title: 'live: GROUP BY over sessions',
     count: (rows) =>
       rows.all(
-        sql`SELECT at / ${sql.lit(DAY_MS)} AS day, outcome, count(*) FROM sessions NOT INDEXED
+        sql`SELECT at / ${sql.lit(DAY_MS)} AS day, outcome, count(*) FROM ${sql.raw(withoutIndex)}
             WHERE at >= ${span.from} AND at < ${span.to} AND outcome >= ${ENDED} GROUP BY 1, 2`,
       ),
     times: 5,
-  },
+  }
+}
+
+const counts: Counted[] = [
   {
     title: 'live, from the index of days',
     count: (rows) =>
@@ -162,10 +172,10 @@ const counts: { title: string; count: (rows: Rows) => Promise<unknown>; times: n
   { title: 'overview', count: (rows) => overviewOf(rows, { ...span, now }), times: 100 },
 ]
 
-async function countsTable(views: ViewsReader): Promise<string> {
-  let live = Number.NaN
+async function countsTable(views: ViewsReader, plain: Counted): Promise<string> {
+  let plainMs = Number.NaN
   const lines: string[][] = []
-  for (const { title, count, times } of counts) {
+  for (const { title, count, times } of [plain, ...counts]) {
     progress(`counts · ${title}`)
     const tookMs: number[] = []
     for (let time = 0; time < times; time += 1) {
@@ -174,44 +184,81 @@ async function countsTable(views: ViewsReader): Promise<string> {
       tookMs.push(performance.now() - from)
     }
     const [p50, p99] = [quantile(tookMs, 0.5), quantile(tookMs, 0.99)]
-    if (Number.isNaN(live)) live = p50
-    lines.push([title, p50.toFixed(2), p99.toFixed(2), `1/${(live / p50).toFixed(0)}`])
+    if (Number.isNaN(plainMs)) plainMs = p50
+    lines.push([title, p50.toFixed(2), p99.toFixed(2), `1/${(plainMs / p50).toFixed(0)}`])
   }
   return `counts of ${LAST_DAYS} days, in the database\n\n${aligned([['', 'p50 ms', 'p99 ms', '÷ live'], ...lines])}`
 }
 
 export async function readsTable(folder: string, sessions: number): Promise<string> {
   const { trailPath, viewsPath } = await largeViews(folder, sessions)
-  const views = new ViewsReader(sqliteViews(viewsPath))
+  const tables = await readsTables({
+    database: { engine: 'sqlite', path: trailPath },
+    views: sqliteViews(viewsPath),
+    sessions,
+    withoutIndex: 'sessions NOT INDEXED',
+  })
+  return `views.db: ${(statSync(viewsPath).size / sessions).toFixed(0)} bytes a session\n\n${tables}`
+}
+
+export interface ReadsOptions {
+  /** For the thread that reads. */
+  database: Database
+  /** The same, in this thread. */
+  views: ViewsDatabase
+  sessions: number
+  /** The table of sessions, in the words that keep its indexes out of a query. */
+  withoutIndex: string
+}
+
+export async function readsTables({
+  database,
+  views: kept,
+  sessions,
+  withoutIndex,
+}: ReadsOptions): Promise<string> {
+  const views = new ViewsReader(kept)
   if (!(await views.position())) throw new Error('There are no records.')
-  const thread = startReading({ database: { engine: 'sqlite', path: trailPath } })
+  const thread = startReading({ database })
   const rows: string[][] = []
-  for (const { title, ask, times } of reads) {
-    progress(`reads · ${title}`)
-    const random = chanceFrom(1)
-    const inDatabase: number[] = []
-    const throughThread: number[] = []
-    let found = 0
-    for (let time = 0; time < times; time += 1) {
-      const request = { ...ask(random, sessions), order: 'newest', limit: PAGE + 1, now } as const
-      const from = performance.now()
-      found += (await views.atOneMoment((rows) => listSessions(rows, request)))?.length ?? 0
-      const between = performance.now()
-      await thread.list(request)
-      inDatabase.push(between - from)
-      throughThread.push(performance.now() - between)
-    }
-    const figures = [inDatabase, throughThread].flatMap((values) => [
-      quantile(values, 0.5),
-      quantile(values, 0.99),
-    ])
-    rows.push([title, (found / times).toFixed(0), ...figures.map((ms) => ms.toFixed(2))])
+  for (const read of reads) {
+    progress(`reads · ${read.title}`)
+    rows.push(await pagesOf(read, { views, thread, sessions }))
   }
-  const counts = await countsTable(views)
+  const counted = await countsTable(views, live(withoutIndex))
   progress('')
   await thread.close()
   await views.close()
-  const size = statSync(viewsPath).size / sessions
   const head = ['', 'records', 'p50 ms', 'p99 ms', 'thread p50 ms', 'p99 ms']
-  return `a page of ${PAGE} at ${sessions.toLocaleString('en')} sessions (views.db: ${size.toFixed(0)} bytes a session)\n\n${aligned([head, ...rows])}\n\n${counts}`
+  return `a page of ${PAGE} at ${sessions.toLocaleString('en')} sessions\n\n${aligned([head, ...rows])}\n\n${counted}`
+}
+
+interface From {
+  views: ViewsReader
+  thread: ReadingThread
+  sessions: number
+}
+
+async function pagesOf(
+  { title, ask, times }: (typeof reads)[number],
+  { views, thread, sessions }: From,
+): Promise<string[]> {
+  const random = chanceFrom(1)
+  const inDatabase: number[] = []
+  const throughThread: number[] = []
+  let found = 0
+  for (let time = 0; time < times; time += 1) {
+    const request = { ...ask(random, sessions), order: 'newest', limit: PAGE + 1, now } as const
+    const from = performance.now()
+    found += (await views.atOneMoment((rows) => listSessions(rows, request)))?.length ?? 0
+    const between = performance.now()
+    await thread.list(request)
+    inDatabase.push(between - from)
+    throughThread.push(performance.now() - between)
+  }
+  const figures = [inDatabase, throughThread].flatMap((values) => [
+    quantile(values, 0.5),
+    quantile(values, 0.99),
+  ])
+  return [title, (found / times).toFixed(0), ...figures.map((ms) => ms.toFixed(2))]
 }

@@ -9,6 +9,8 @@ export interface Series {
 
 /** The line that the others of its table are compared with. */
 export const ALONE = 'logouts alone'
+/** The same, where two databases are compared. */
+export const ON_SQLITE = 'on SQLite'
 
 /**
  * Medians of the rounds. A ratio is the median of the ratios of each round, with the least and the most beside it; a
@@ -21,16 +23,21 @@ export function tableOf(series: readonly Series[]): string {
     'one day: @clerk/hono + INSERT',
     'into an empty trail',
     ALONE,
+    ON_SQLITE,
     'usual: verify, console.log',
     'verify + INSERT',
   ]
   const present = bases.flatMap((title) => series.find((one) => one.title === title) ?? [])
   const cpuBase = present.slice(0, 1)
+  const hasServer = series.some(({ rounds }) =>
+    rounds.some(({ serverCpuMicros }) => !Number.isNaN(serverCpuMicros)),
+  )
   const head = [
     '',
     'req/s',
     ...present.map((base) => `× ${shortOf(base.title)}`),
     'CPU µs',
+    ...(hasServer ? ['server CPU µs', 'behind'] : []),
     ...cpuBase.map((base) => `CPU × ${shortOf(base.title)}`),
     'p50 ms',
     'p99 ms',
@@ -46,6 +53,9 @@ export function tableOf(series: readonly Series[]): string {
       of(rate).toFixed(0),
       ...present.map((base) => ratio(rate, rounds, base.rounds)),
       of(cpu).toFixed(0),
+      ...(hasServer
+        ? [figureOf(of((round) => round.serverCpuMicros)), figureOf(of(({ behind }) => behind))]
+        : []),
       ...cpuBase.map((base) => ratio(cpu, rounds, base.rounds)),
       figureOf(of((round) => round.p50Ms)),
       figureOf(of((round) => round.p99Ms)),

@@ -1,13 +1,17 @@
 /** One round of one target: an empty folder, the load, the end, and a count of what was kept. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { viewsPathOf } from '../session-ends/views-schema.ts'
 import { drive, type Figures, type Generator, type LoadOrder } from './load.ts'
 import { startTarget, type Place } from './running.ts'
 import type { Target } from './targets.ts'
 
 export interface Round extends Figures {
   peakBytes: number
+  /** Entries that were not in the session records yet when the target ended. NaN where there are none. */
+  behind: number
   /** What makes its figures worthless: something lost, unexpected answers, tokens that ran out. Null when sound. */
   fault: string | null
 }
@@ -22,6 +26,18 @@ export interface RoundOptions {
   beside?: ((port: number) => () => Promise<void>) | undefined
   /** How many logouts must be on record for the answers given. Default: one for each. */
   expected?: (everAnswered: number) => number
+  /** The trail is there, and not in the folder. */
+  database?: RoundDatabase | undefined
+}
+
+export interface RoundDatabase {
+  url: string
+  recorded: () => Promise<number>
+  /** Entries that the session records know. */
+  inRecords: () => Promise<number>
+  /** Of its server, so far. */
+  cpuMs: () => number
+  drop: () => Promise<void>
 }
 
 export async function runRound(target: Target, options: RoundOptions): Promise<Round> {
@@ -32,20 +48,36 @@ export async function runRound(target: Target, options: RoundOptions): Promise<R
     filled,
     beside,
     expected = (everAnswered: number) => everAnswered,
+    database,
   } = options
   const folder = filled?.folder ?? mkdtempSync(join(tmpdir(), 'logout-trail-bench-'))
   try {
-    const running = await startTarget(target, { ...place, folder })
+    const running = await startTarget(target, { ...place, folder, databaseUrl: database?.url })
     const end = beside?.(running.port)
-    const figures = await drive(generator, running, order)
+    const figures = await drive(generator, { ...running, serverCpuMs: database?.cpuMs }, order)
     await end?.()
     const peakBytes = running.peakBytes()
     await running.stop()
-    const recorded = target.recorded ? target.recorded(folder) - (filled?.recorded ?? 0) : null
-    return { ...figures, peakBytes, fault: faultOf(figures, recorded, expected(figures.everAnswered)) }
+    const all = database ? await database.recorded() : (target.recorded?.(folder) ?? null)
+    const recorded = all === null ? null : all - (filled?.recorded ?? 0)
+    const known = database ? await database.inRecords() : inRecordsOf(folder)
+    return {
+      ...figures,
+      peakBytes,
+      behind: (all ?? Number.NaN) - known,
+      fault: faultOf(figures, recorded, expected(figures.everAnswered)),
+    }
   } finally {
+    await database?.drop()
     if (!filled) rmSync(folder, { recursive: true })
   }
+}
+
+function inRecordsOf(folder: string): number {
+  const path = viewsPathOf(join(folder, 'trail.db'))
+  if (!existsSync(path)) return Number.NaN
+  using db = new DatabaseSync(path, { readOnly: true })
+  return Number(db.prepare('SELECT next_index FROM position').get()?.['next_index'])
 }
 
 /** More than was answered may be on record: what was under way at the end. */

@@ -26,12 +26,17 @@ export interface Place {
   /** Where the targets are built. */
   built: string
   jwtKey: string
+  /** Of the trail; a file in the folder, unless it is given. */
+  databaseUrl?: string | undefined
 }
 
 const START_TIMEOUT_MS = 30_000
 const STOP_TIMEOUT_MS = 20_000
 
-export async function startTarget(target: Target, { folder, built, jwtKey }: Place): Promise<Running> {
+export async function startTarget(
+  target: Target,
+  { folder, built, jwtKey, databaseUrl }: Place,
+): Promise<Running> {
   const port = await freePort()
   const settings = {
     port,
@@ -40,6 +45,7 @@ export async function startTarget(target: Target, { folder, built, jwtKey }: Pla
     publishableKey: PUBLISHABLE_KEY,
     jwtKey,
     webhookSecret: WEBHOOK_SECRET,
+    databaseUrl: databaseUrl ?? `file:${folder}/trail.db`,
   }
   const { args, env } = target.command(settings, built)
   // A file, as a log is on many machines; standard error goes there too, to be looked at when something fails.
@@ -98,17 +104,36 @@ function answers(port: number): Promise<boolean> {
 const MS_PER_TICK = 10
 
 function cpuMsOf(pid: number | undefined): number {
+  const [user = Number.NaN, system = Number.NaN] = timesOf(pid)
+  return (user + system) * MS_PER_TICK
+}
+
+/** With that of its children that have ended. 0: it has ended itself, and its parent has counted it. */
+export function cpuMsWithEnded(pid: number): number {
+  try {
+    return timesOf(pid).reduce((sum, ticks) => sum + ticks, 0) * MS_PER_TICK
+  } catch {
+    return 0
+  }
+}
+
+/** Ticks: user and system, of itself and of its children that have ended. */
+function timesOf(pid: number | undefined): number[] {
   const stat = readProc(pid, 'stat')
-  // After the command's name, which may hold spaces, the fields are numbers: utime is the 14th of all, stime the 15th.
+  // After the command's name, which may hold spaces, the fields are numbers: utime is the 14th of all.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * MS_PER_TICK
+  return fields.slice(11, 15).map(Number)
+}
+
+export function readChildren(pid: number): number[] {
+  return readProc(pid, `task/${pid}/children`).trim().split(' ').filter(Boolean).map(Number)
 }
 
 function peakBytesOf(pid: number | undefined): number {
   return Number(/^VmHWM:\s+(\d+) kB/m.exec(readProc(pid, 'status'))?.[1]) * 1024
 }
 
-function readProc(pid: number | undefined, file: 'stat' | 'status'): string {
+function readProc(pid: number | undefined, file: string): string {
   if (process.platform !== 'linux' || pid === undefined) return ''
   return readFileSync(`/proc/${pid}/${file}`, 'utf8')
 }

@@ -17,9 +17,9 @@ const WARM_UP_MS = 1000
 const WEBHOOKS_A_SECOND = 20_000
 
 const order = JSON.parse(process.argv[2] ?? '{}') as LoadOrder
-const { port, seconds, once, webhookSecret } = order
+const { port, seconds, once, webhookSecret, connections = CONNECTIONS } = order
 const requests = webhookSecret === undefined ? logouts() : webhooks(webhookSecret)
-const share = Math.floor(requests.length / CONNECTIONS)
+const share = Math.floor(requests.length / connections)
 const latencies = createHistogram()
 const counts = { answered: 0, unexpected: 0 }
 let ranOut = false
@@ -55,7 +55,7 @@ function giveRequests(client: Client): void {
 const options = {
   url: `http://${HOST}:${port}${webhookSecret === undefined ? LOGOUT_PATH : WEBHOOK_PATH}`,
   method: 'DELETE',
-  connections: CONNECTIONS,
+  connections,
   // Longer than needed: this process ends it.
   duration: 3600,
   setupClient: giveRequests,

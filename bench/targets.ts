@@ -101,12 +101,12 @@ function ownTarget(name: string): Target['command'] {
 }
 
 /** The service as the package ships it, with everything on that is on by default. */
-function service({ port, folder, jwtKey }: TargetSettings): Command {
+function service({ port, jwtKey, databaseUrl }: TargetSettings): Command {
   return {
     args: [join(ROOT, 'dist/cli/bin.js'), 'start'],
     env: {
       PORT: String(port),
-      DATABASE_URL: `file:${folder}/trail.db`,
+      DATABASE_URL: databaseUrl,
       CLERK_ISSUER: ISSUER,
       CLERK_PUBLISHABLE_KEY: PUBLISHABLE_KEY,
       CLERK_JWT_KEY: jwtKey,

@@ -9,6 +9,8 @@ export interface TargetSettings {
   jwtKey: string
   /** Of Clerk's webhooks. */
   webhookSecret: string
+  /** Of the service's trail. */
+  databaseUrl: string
 }
 
 export function targetSettings(): TargetSettings {
