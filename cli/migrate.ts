@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs'
 import { readDatabase } from '../api/config.ts'
 import { nameOf } from '../api/database.ts'
 import { migratePostgresViews, viewsMigrationSql } from '../session-ends/views-place-postgres.ts'
+import { TrailError } from '../trail/error.ts'
 import { PostgresLink } from '../trail/stores/postgres-link.ts'
 import { migrationSql } from '../trail/stores/postgres-migrations.ts'
-import { migratePostgres } from '../trail/stores/postgres-schema.ts'
+import { migratePostgres, schemaVersionIn } from '../trail/stores/postgres-schema.ts'
 import { commandOf } from './command.ts'
 import { sayOut } from './write-out.ts'
 
@@ -19,7 +20,7 @@ export const migrateCommand = commandOf({
     'print-sql': {
       type: 'boolean',
       description:
-        'Change nothing, and print what an administrator runs instead: all of it, safe to run on tables that are there.',
+        'Change nothing, and print what an administrator runs instead: what is missing in the database of DATABASE_URL, or all of it when that cannot be asked.',
     },
   },
   hint: 'migrate takes --print-sql only.',
@@ -38,7 +39,19 @@ export const migrateCommand = commandOf({
 })
 
 async function printSql(): Promise<void> {
-  await sayOut(`${migrationSql()}\n${viewsMigrationSql(ROLE)}`.trimEnd())
+  const database = readDatabase()
+  const from = database.engine === 'postgres' ? await versionAskedOf(database.url) : 0
+  await sayOut(`${migrationSql(from)}\n${viewsMigrationSql(ROLE)}`.trimEnd())
+}
+
+async function versionAskedOf(url: string): Promise<number> {
+  try {
+    return await schemaVersionIn(url)
+  } catch (error) {
+    if (!(error instanceof TrailError) || error.code !== 'trail-unavailable') throw error
+    console.error(`${error.message} What is printed is for a database without the tables.`)
+    return 0
+  }
 }
 
 async function migrate(): Promise<void> {
@@ -52,19 +65,27 @@ async function migrate(): Promise<void> {
   }
   const name = nameOf(database)
   const { from, to } = await migratePostgres({ url: database.url, issuer: null })
-  const link = new PostgresLink({
-    url: database.url,
-    use: 'write',
-    answerWithinMs: MIGRATE_WITHIN_MS,
-    onConnect: async () => undefined,
-  })
-  const viewsChanged = await migratePostgresViews(link.run.bind(link)).finally(() => link.close())
+  const viewsChanged = await viewsMigrated(database.url)
   await sayOut(
     `${name}: ${from === to ? `the trail is of version ${to} already` : `the trail is of version ${to} now, and was of ${from}`}`,
   )
   await sayOut(
     `${name}: the tables of the session records ${viewsChanged ? 'are new; the service fills them from the trail' : 'are up to date already'}`,
   )
+}
+
+async function viewsMigrated(url: string): Promise<boolean> {
+  const link = new PostgresLink({
+    url,
+    use: 'write',
+    answerWithinMs: MIGRATE_WITHIN_MS,
+    onConnect: async () => undefined,
+  })
+  try {
+    return await migratePostgresViews(link.run.bind(link))
+  } finally {
+    await link.close()
+  }
 }
 
 /** As that of the trail: dropping many records takes its time. */

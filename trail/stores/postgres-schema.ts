@@ -58,6 +58,16 @@ export async function migratePostgres({
   }
 }
 
+/** The version of the schema; 0 when there is none. Changes nothing. @throws {TrailError} as `foundVersion` */
+export async function schemaVersionIn(url: string): Promise<number> {
+  const link = new PostgresLink({ url, use: 'read', onConnect: async () => undefined })
+  try {
+    return await link.run((client) => foundVersion(client, { place: link.place, known: migrations.length }))
+  } finally {
+    await link.close()
+  }
+}
+
 async function migrate(client: Client, place: string, steps: readonly Migration[]): Promise<void> {
   try {
     await client.query('BEGIN')
