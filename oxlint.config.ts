@@ -26,7 +26,7 @@ const upwards: Wall = {
 const toSessionEnds: Wall = { regex: '/session-ends/', message: 'trail/ does not know its readers.' }
 const toStores: Wall = {
   regex: '/stores/',
-  message: 'Only api/stores, api/following and cli/ choose a store.',
+  message: 'Only api/stores, api/readable, api/following and cli/ choose a store.',
 }
 const toDatabase: Wall = {
   regex: '^(node:sqlite|pg|kysely)($|/)',
@@ -92,6 +92,7 @@ const tests = [
   '**/*.pg.ts',
   'test/**/*.ts',
   'trail/stores/conformance.ts',
+  'session-ends/*.conformance.ts',
 ]
 
 /** What Node has without an import, and a browser, a worker or an edge runtime has not. */
@@ -165,8 +166,8 @@ export default defineConfig({
       [toClerk, toStores, toDatabase, toRoutes, upwards, toMain],
     ),
     // Each of the workers is the composition root of its thread.
-    room(['api/main.ts', 'api/{views,reading}-worker.ts'], [toClerk, toDatabase, upwards]),
-    room(['api/{stores,following}.ts'], [toClerk, toClerkRoom, toDatabase, upwards, toMain]),
+    room(['api/main.ts'], [toClerk, toStores, toDatabase, upwards]),
+    room(['api/{stores,readable,following}.ts'], [toClerk, toClerkRoom, toDatabase, upwards, toMain]),
     room(['api/routes/**/*.ts'], [toClerk, toClerkRoom, toStores, toApp, toSibling, upwards, toNode]),
     room(['api/clerk/**/*.ts'], [toStores, toRoutes, toApp, upwards, toNode]),
     room(['api/clerk/node-*.ts'], [toStores, toRoutes, toApp, upwards]),

@@ -33,7 +33,7 @@ describe('the configuration', () => {
     assert.deepEqual(readConfig(CLERK), {
       port: 8787,
       host: '127.0.0.1',
-      database: 'data/trail.db',
+      database: { engine: 'sqlite', path: 'data/trail.db' },
       clerk: {
         publishableKey: clerk.publishableKey,
         issuer: undefined,

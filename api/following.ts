@@ -10,7 +10,7 @@ import type { TrailReader } from '../trail/store.ts'
 import { assertHeld, keepLease, type Held, type KeptLease } from '../trail/stores/postgres-lease.ts'
 import { PostgresLink } from '../trail/stores/postgres-link.ts'
 import type { Database } from './database.ts'
-import { openReader, viewsOf } from './stores.ts'
+import { openReader, viewsOf } from './readable.ts'
 
 export interface Following {
   trail: TrailReader
@@ -30,9 +30,16 @@ export interface FollowingOptions {
 export async function openFollowing(database: Database, options: FollowingOptions): Promise<Following> {
   const trail = await openReader(database)
   const records = new ViewsReader(viewsOf(database))
-  return database.engine === 'sqlite'
-    ? inFile({ trail, records, path: viewsPathOf(database.path) }, options)
-    : inPostgres({ trail, records, url: database.url })
+  try {
+    return database.engine === 'sqlite'
+      ? await inFile({ trail, records, path: viewsPathOf(database.path) }, options)
+      : await inPostgres({ trail, records, url: database.url })
+  } catch (error) {
+    // Open connections would keep the thread from ending, and whoever waits for that from hearing why.
+    await records.close()
+    trail.close()
+    throw error
+  }
 }
 
 type Read = Pick<Following, 'trail' | 'records'>
@@ -77,7 +84,7 @@ async function inPostgres({ trail, records, url }: Read & { url: string }): Prom
 }
 
 /** The database or the network is away; or another process took the lease, as after a pause of this one. */
-const PASSING = new Set<string>(['trail-unavailable', 'trail-unwritable', 'trail-locked', 'views-unusable'])
+const PASSING = new Set<string>(['trail-unavailable', 'trail-unwritable', 'trail-locked'])
 
 /** Before each batch. */
 function isLookedAt(): void {

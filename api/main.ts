@@ -16,6 +16,7 @@ import { FailedAttempts } from './failed-attempts.ts'
 import { logoutLog } from './logout-log.ts'
 import { openLogs, type Logs } from './logs.ts'
 import { openMetrics, type Metrics } from './metrics.ts'
+import { postgresLog, type PostgresLog } from './postgres-log.ts'
 import { readersOf, type ReaderKey } from './readers.ts'
 import { startReading, type ReadingThread } from './reading-thread.ts'
 import { saidOnce } from './said-once.ts'
@@ -82,14 +83,17 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     sweptAt = now()
     metrics.sweepEnded()
   }
+  const postgres =
+    config.database.engine === 'postgres' ? postgresLog(logs.logger, CONFIRM_OVER_A_NETWORK_MS) : null
   const clerk = clerkOf(config, { development, logs, metrics })
   const trail = await openTrail(config, {
     issuer: clerk.issuer,
     logs,
     metrics,
+    postgres,
     onCommitted: () => entryStreams.wake(),
   })
-  const views = await openViews(config, { logs, metrics, onFigures: silence.look }).catch(
+  const views = await openViews(config, { logs, metrics, postgres, onFigures: silence.look }).catch(
     async (error: unknown) => {
       await trail.close()
       throw error
@@ -148,6 +152,7 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     throw error
   })
   const freshness = keepKeysFresh(clerk)
+  const waking = postgres ? wakeForOthers(entryStreams) : undefined
   const endSweep = await openSweep(config, {
     clerk,
     logs,
@@ -161,6 +166,7 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     url: listening.url,
     close: async () => {
       clearInterval(freshness)
+      clearInterval(waking)
       // First: an answer that goes on by itself would be waited for.
       await entryStreams.close()
       await Promise.all([endSweep(), listening.close()])
@@ -173,6 +179,8 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
 interface Parts {
   logs: Logs
   metrics: Metrics
+  /** Null: the trail is in a file. */
+  postgres?: PostgresLog | null
 }
 
 function clerkOf(config: Config, parts: Parts & { development: DevelopmentClerk | null }): Clerk {
@@ -199,7 +207,7 @@ const CONFIRM_OVER_A_NETWORK_MS = 250
 
 async function openTrail(
   config: Config,
-  { issuer, logs, metrics, onCommitted }: Parts & { issuer: string; onCommitted: () => void },
+  { issuer, logs, metrics, postgres, onCommitted }: Parts & { issuer: string; onCommitted: () => void },
 ): Promise<Trail> {
   const store = await openStore(config.database, {
     issuer,
@@ -210,23 +218,24 @@ async function openTrail(
         logs.logger.error({ err: cause }, 'the writing thread died and is started again')
       },
     },
-    postgres: {
-      onTrouble: (error) =>
-        logs.logger.error({ err: error }, 'PostgreSQL cannot make room ahead; it is tried again'),
-    },
+    postgres: postgres?.store ?? {},
   })
   const failures = saidOnce({
     failed: (error) =>
-      logs.logger.error({ err: error }, 'logouts cannot be recorded; they are answered as logged'),
+      logs.logger.error(
+        { err: error },
+        'logouts cannot be recorded; they are answered as logged. Each of them tries again, without a restart; docs/OPERATE.md says what to do for this code',
+      ),
     worked: () => logs.logger.info('logouts are recorded again'),
   })
   return new Trail({
     store,
     now: Date.now,
-    ...(config.database.engine === 'postgres' ? { confirmWithinMs: CONFIRM_OVER_A_NETWORK_MS } : {}),
+    ...(postgres ? { confirmWithinMs: CONFIRM_OVER_A_NETWORK_MS } : {}),
     observe: {
       committed: (reports, durationMs) => {
         metrics.committed(reports, durationMs)
+        postgres?.committed(durationMs)
         failures.worked()
         onCommitted()
       },
@@ -244,7 +253,7 @@ async function openTrail(
 
 function openViews(
   { database }: Config,
-  { logs, metrics, onFigures }: Parts & Pick<ViewsOptions, 'onFigures'>,
+  { logs, metrics, postgres, onFigures }: Parts & Pick<ViewsOptions, 'onFigures'>,
 ): Promise<SessionViews> {
   const failures = saidOnce({
     failed: (cause) =>
@@ -256,6 +265,7 @@ function openViews(
   })
   return startViews({
     database,
+    ...postgres?.views,
     onFigures,
     onTrouble: failures.failed,
     onRestart: (cause) => {
@@ -383,6 +393,17 @@ const FRESHNESS_INTERVAL_MS = 30_000
 function keepKeysFresh({ keys }: Clerk): NodeJS.Timeout {
   keys.keepFresh()
   return setInterval(keys.keepFresh, FRESHNESS_INTERVAL_MS).unref()
+}
+
+/** Entries of other processes wait for no longer than this before those who follow here have them. */
+const WAKE_FOR_OTHERS_MS = 500
+
+/**
+ * By looking, and not by LISTEN: a NOTIFY in each append would make commits of the whole database wait for one another, would need a
+ * connection that no pooler lends, and would be lost with it. While nobody follows, nothing is asked.
+ */
+function wakeForOthers(streams: EntryStreams): NodeJS.Timeout {
+  return setInterval(() => streams.wake(), WAKE_FOR_OTHERS_MS).unref()
 }
 
 function announce(config: Config, url: string, { logger, print }: Logs): void {

@@ -6,7 +6,7 @@ import { ViewsReader } from '../session-ends/views-reader.ts'
 import { messageOf, TrailError, type TrailErrorCode } from '../trail/error.ts'
 import type { Database } from './database.ts'
 import { readsOf, type Reads } from './reads.ts'
-import { openReader, viewsOf } from './stores.ts'
+import { openReader, viewsOf } from './readable.ts'
 
 export interface ReadingWorkerData {
   database: Database

@@ -1,12 +1,6 @@
-/** Chooses what is behind `DATABASE_URL`: a file, or a PostgreSQL. For the composition roots: the service, its threads, and the command. */
-import type { ViewsDatabase } from '../session-ends/rows.ts'
-import { postgresViews } from '../session-ends/views-postgres.ts'
-import { viewsPathOf } from '../session-ends/views-schema.ts'
-import { sqliteViews } from '../session-ends/views-sqlite.ts'
-import type { TrailReader, TrailStore } from '../trail/store.ts'
-import { openPostgresReader } from '../trail/stores/postgres-reader.ts'
-import { openPostgresStore, type PostgresStoreOptions } from '../trail/stores/postgres.ts'
-import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
+/** Chooses the store behind `DATABASE_URL`: a file, or a PostgreSQL. For the composition root. */
+import type { TrailStore } from '../trail/store.ts'
+import type { PostgresStoreOptions } from '../trail/stores/postgres.ts'
 import { openSqliteStore, type SqliteStoreOptions } from '../trail/stores/sqlite.ts'
 import type { Database } from './database.ts'
 
@@ -16,24 +10,12 @@ export interface StoreOptions {
   postgres: Omit<PostgresStoreOptions, 'url' | 'issuer'>
 }
 
-/** @throws {TrailError} what keeps the service from starting */
-export function openStore(
+/** What is not used is not loaded. @throws {TrailError} what keeps the service from starting */
+export async function openStore(
   database: Database,
   { issuer, sqlite, postgres }: StoreOptions,
 ): Promise<TrailStore> {
-  return database.engine === 'sqlite'
-    ? openSqliteStore({ path: database.path, issuer, ...sqlite })
-    : openPostgresStore({ url: database.url, issuer, ...postgres })
-}
-
-/** @throws {TrailError} when there is no trail, or one of another version */
-export async function openReader(database: Database): Promise<TrailReader> {
-  return database.engine === 'sqlite' ? openSqliteReader(database.path) : openPostgresReader(database.url)
-}
-
-/** Nothing is opened before it is asked. */
-export function viewsOf(database: Database): ViewsDatabase {
-  return database.engine === 'sqlite'
-    ? sqliteViews(viewsPathOf(database.path))
-    : postgresViews({ url: database.url })
+  if (database.engine === 'sqlite') return openSqliteStore({ path: database.path, issuer, ...sqlite })
+  const { openPostgresStore } = await import('../trail/stores/postgres.ts')
+  return openPostgresStore({ url: database.url, issuer, ...postgres })
 }

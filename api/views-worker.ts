@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { AT_ONCE, followOnce } from '../session-ends/follow.ts'
 import type { Figures } from '../session-ends/views-reader.ts'
+import type { Views } from '../session-ends/views.ts'
 import { messageOf, TrailError, type TrailErrorCode } from '../trail/error.ts'
 import type { Database } from './database.ts'
 import { openFollowing, type Following } from './following.ts'
@@ -58,9 +59,15 @@ try {
   const following = await openFollowing(database, {
     onSetAside: (path, { message }) => tell({ setAside: path, message }),
   })
-  tell({ opened: true, ...(await progressOf(following)) })
-  await follow(following)
-  await following.close()
+  try {
+    // Of several processes one writes; its turn begins below, where what fails is tried again.
+    const views = database.engine === 'sqlite' ? await following.writable() : null
+    tell({ opened: true, ...(await progressOf(following, views)) })
+    await follow(following)
+  } finally {
+    // Also after what does not pass: this thread could not end while it keeps the lease, and nobody else could write.
+    await following.close()
+  }
 } catch (error) {
   if (!(error instanceof TrailError)) throw error
   tell({ opened: false, code: error.code, message: error.message })
@@ -70,27 +77,37 @@ port.close()
 /** Until it is told to stop. */
 async function follow(following: Following): Promise<void> {
   const figures = figuresOf(following)
-  let told = -1
+  let told: Progress | null = null
   while (!closing.signal.aborted) {
     try {
       await figures()
       const views = await following.writable()
       const taken = views ? await followOnce(views, following.trail) : 0
-      const progress = await progressOf(following)
-      if (progress.nextIndex !== told || progress.behind > 0) tell(progress)
-      told = progress.nextIndex
+      const progress = await progressOf(following, views)
+      if (isNews(progress, told)) tell(progress)
+      told = progress
       if (taken < AT_ONCE) await sleep(POLL_MS)
     } catch (error) {
       if (!(await following.passes(error))) throw error
-      tell({ trouble: messageOf(error) })
-      told = -1
-      await sleep(TRY_AGAIN_MS)
+      told = null
+      // Another process took over, as it should; the next progress says so.
+      const isTrouble = !hasCode(error, 'trail-locked')
+      if (isTrouble) tell({ trouble: messageOf(error) })
+      await sleep(isTrouble ? TRY_AGAIN_MS : POLL_MS)
     }
   }
 }
 
-async function progressOf({ trail, records, writable }: Following): Promise<Progress> {
-  const views = await writable()
+function isNews(now: Progress, before: Progress | null): boolean {
+  return now.behind > 0 || now.nextIndex !== before?.nextIndex || now.writes !== before.writes
+}
+
+function hasCode(error: unknown, code: TrailErrorCode): boolean {
+  return error instanceof TrailError && error.code === code
+}
+
+/** `views`: null when this process does not write them. */
+async function progressOf({ trail, records }: Following, views: Views | null): Promise<Progress> {
   const position = views ? views.position : await records.position()
   const nextIndex = position?.nextIndex ?? 0
   return {

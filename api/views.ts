@@ -33,6 +33,10 @@ export interface ViewsOptions {
   onRestart: (cause: unknown) => void
   /** The database is away, or another process took over: it is tried again. */
   onTrouble: (message: string) => void
+  /** From now on it is this process that writes the records, of those that share a trail. */
+  onTurn?: () => void
+  /** Another process may write them now. */
+  onTurnOver?: () => void
   /** It follows the trail: told at the start, and after each restart that helped. */
   onWorks: () => void
   /** Damaged records were renamed, and are made anew. */
@@ -83,6 +87,7 @@ export async function startViews(options: ViewsOptions): Promise<SessionViews> {
         onTrouble(message.trouble)
         return
       }
+      if (message.writes !== writes) (writes ? options.onTurnOver : options.onTurn)?.()
       ;({ behind, nextIndex, writes } = message)
       startEnd ??= nextIndex + behind
       if ('opened' in message) {
@@ -94,6 +99,7 @@ export async function startViews(options: ViewsOptions): Promise<SessionViews> {
       onWorks()
     })
     worker.once('exit', () => {
+      writes = false
       // Whoever started it hears of it when it did not even open.
       if (!isOpen) reject(cause)
       else if (!closing) again(cause)
@@ -137,7 +143,7 @@ function startThread(workerData: ViewsWorkerData): Worker {
   })
 }
 
-const YOUNG_MB = 16
+const YOUNG_MB = 8
 
 /** Its number is gone when it is. */
 const GONE = -1

@@ -5,12 +5,11 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, it } from 'node:test'
 import { history } from '../examples/demo/history.ts'
 import { temporaryFolder } from '../test/service.ts'
-import { answeredToSweep, toldByWebhook, type Report, type SessionId } from '../trail/entry.ts'
+import type { Report } from '../trail/entry.ts'
 import { TrailError } from '../trail/error.ts'
 import type { TrailReader } from '../trail/store.ts'
 import { openSqliteReader, raiseEpoch } from '../trail/stores/sqlite-reader.ts'
 import { openSqliteStore } from '../trail/stores/sqlite.ts'
-import { dueSessions, type DueRequest } from './due.ts'
 import { followOnce } from './follow.ts'
 import { openViews, rebuildViews } from './views-files.ts'
 import { ViewsReader } from './views-reader.ts'
@@ -20,7 +19,6 @@ import { viewsPathOf } from './views-schema.ts'
 const UNTIL = Date.UTC(2026, 10, 20, 12)
 const reports = history({ until: UNTIL, days: 30, sessionsADay: 30 })
 const issuer = 'https://follow.clerk.accounts.dev'
-const HOUR_MS = 3_600_000
 
 /** A trail with these reports, in this folder. */
 async function trailWith(given: readonly Report[], folder = temporaryFolder()) {
@@ -231,164 +229,6 @@ describe('damaged session records', () => {
     reader.close()
   })
 })
-
-describe('what is read of them', () => {
-  it('is how complete they are: each session that must be over, with an end or as a gap', async () => {
-    const { viewsPath, reader } = await trailWith(reports)
-    await followAll(viewsPath, reader)
-    await using records = closing(new ViewsReader(sqliteViews(viewsPath)))
-    const over = reports.filter(
-      ({ kind, session_expire_at: at }) => kind === 'session.created' && at && at < UNTIL - 60_000,
-    )
-    const ended = new Set(
-      reports.flatMap(({ kind, session_id }) => (/removed|revoked|expired/.test(kind) ? session_id : [])),
-    )
-    const gaps = over.filter(({ session_id }) => session_id && !ended.has(session_id))
-
-    assert.deepEqual(await records.coverage(UNTIL), {
-      sessions: over.length,
-      ended: over.length - gaps.length,
-      unknown: 0,
-    })
-    assert.deepEqual(
-      new Set((await records.gaps(UNTIL, 1000)).map(({ session_id }) => session_id)),
-      new Set(gaps.map(({ session_id }) => session_id)),
-    )
-    assert.ok(gaps.length > 0)
-    reader.close()
-  })
-
-  it('counts the same at every moment as who looks at each session', async () => {
-    const { viewsPath, reader } = await trailWith(reports)
-    await followAll(viewsPath, reader)
-    await using records = closing(new ViewsReader(sqliteViews(viewsPath)))
-    const db = new DatabaseSync(viewsPath, { readOnly: true })
-    const counted = db.prepare(
-      `SELECT count(*) AS sessions, coalesce(sum(outcome >= 2), 0) AS ended, coalesce(sum(outcome = 11), 0) AS unknown
-       FROM sessions WHERE over_by < ? AND begun = 1`,
-    )
-    for (let now = UNTIL - 40 * 24 * HOUR_MS; now < UNTIL; now += 7.3 * HOUR_MS) {
-      const at = Math.floor(now)
-      assert.deepEqual(await records.coverage(at), { ...counted.get(at - 60_000) })
-    }
-    db.close()
-    reader.close()
-  })
-
-  it('shows apart those sessions that Clerk only says it no longer has', async () => {
-    const session_id = 'sess_1' as SessionId
-    const begun = toldByWebhook('msg_1', {
-      kind: 'session.created',
-      occurred_at: UNTIL - 2 * HOUR_MS,
-      session_id,
-      session_expire_at: UNTIL - HOUR_MS,
-    })
-    const unknown = answeredToSweep(UNTIL - HOUR_MS / 2, { kind: 'session.unknown', session_id })
-    const alive = answeredToSweep(UNTIL, {
-      kind: 'session.still-active',
-      session_id,
-      session_expire_at: UNTIL + HOUR_MS,
-    })
-    for (const [told, expected] of [
-      [[begun], { sessions: 1, ended: 0, unknown: 0 }],
-      [[begun, unknown], { sessions: 1, ended: 1, unknown: 1 }],
-      // It lives, and need not be over yet.
-      [[begun, unknown, alive], { sessions: 0, ended: 0, unknown: 0 }],
-    ] as const) {
-      const { viewsPath, reader } = await trailWith(told)
-      await followAll(viewsPath, reader)
-      await using records = closing(new ViewsReader(sqliteViews(viewsPath)))
-      assert.deepEqual(await records.coverage(UNTIL), expected)
-      reader.close()
-    }
-  })
-
-  it('knows since when logouts come in without a webhook', async () => {
-    const path = join(temporaryFolder(), 'trail.db')
-    const store = await openSqliteStore({ path, issuer })
-    const reader = openSqliteReader(path)
-    const views = await openViews(viewsPathOf(path), reader)
-    const after = async (at: number, ...reports: Report[]) => {
-      await store.append(reports, at)
-      await followOnce(views, reader)
-      const { unanswered } = views.position
-      await using records = closing(new ViewsReader(sqliteViews(viewsPathOf(path))))
-      assert.deepEqual((await records.figures(at)).unanswered, unanswered)
-      return unanswered
-    }
-    const logout = (iat: number): Report => ({
-      kind: 'logout.requested',
-      source: 'api',
-      occurred_at: iat,
-      naturalKey: `logout ${iat}`,
-      keyedAt: iat,
-    })
-    const webhook = (id: string) => toldByWebhook(id, { kind: 'session.created', occurred_at: UNTIL })
-    assert.equal(await after(1000, webhook('msg_1')), null)
-    assert.deepEqual(await after(2000, logout(1)), { first: 2000, last: 2000 })
-    assert.deepEqual(await after(3000, logout(2)), { first: 2000, last: 3000 })
-    assert.equal(await after(4000, webhook('msg_2')), null)
-    assert.deepEqual(await after(5000, webhook('msg_3'), logout(3)), { first: 5000, last: 5000 })
-    assert.deepEqual(await after(6000, logout(4), logout(5)), { first: 5000, last: 6000 })
-    await views.close()
-    reader.close()
-    await store.close()
-  })
-
-  it('is what Clerk is to be asked for: what must be over, and logouts that are not confirmed', async () => {
-    const { viewsPath, reader } = await trailWith(reports)
-    await followAll(viewsPath, reader)
-    await using records = closing(new ViewsReader(sqliteViews(viewsPath)))
-    const due = await dueIn(records, { after: null, limit: 10_000 })
-    for (const { session_id, requested } of due) {
-      const record = (await records.session(session_id, UNTIL))?.record
-      assert.notEqual(record?.state, 'ended')
-      assert.equal(record?.unconfirmed, requested)
-    }
-    assert.deepEqual(new Set(due.map(({ requested }) => requested)), new Set([true, false]))
-    assert.equal(new Set(due.map(({ session_id }) => session_id)).size, due.length)
-    const inOrder = due.toSorted((a, b) => a.place.at - b.place.at || a.place.id - b.place.id)
-    assert.deepEqual(due, inOrder)
-    const pages = [due.slice(0, 3), due.slice(3, 6)]
-    const first = await dueIn(records, { after: null, limit: 3 })
-    const second = await dueIn(records, { after: first.at(-1)?.place ?? null, limit: 3 })
-    assert.deepEqual([first, second], pages)
-    reader.close()
-  })
-
-  it('is the mix of webhooks that Clerk sent for what was asked, and what is unconfirmed', async () => {
-    const { viewsPath, reader } = await trailWith(reports)
-    await followAll(viewsPath, reader)
-    await using records = closing(new ViewsReader(sqliteViews(viewsPath)))
-    const asked = new Set(
-      reports.flatMap(({ kind, session_id }) =>
-        kind === 'logout.requested' && session_id ? session_id : [],
-      ),
-    )
-    const mix = await records.webhookMix()
-    assert.equal(
-      mix.reduce((sum, { sessions }) => sum + sessions, 0),
-      asked.size,
-    )
-    const found = await Promise.all([...asked].map((id) => records.session(id, UNTIL + HOUR_MS)))
-    const unconfirmed = found.filter((session) => session?.record.unconfirmed)
-    assert.equal(await records.unconfirmed(UNTIL + HOUR_MS), unconfirmed.length)
-    reader.close()
-  })
-
-  it('is nothing while there are none', async () => {
-    await using records = closing(new ViewsReader(sqliteViews(join(temporaryFolder(), 'views.db'))))
-    assert.equal(await records.position(), null)
-    assert.equal(await records.session('sess_1', UNTIL), null)
-    assert.deepEqual(await records.coverage(UNTIL), { sessions: 0, ended: 0, unknown: 0 })
-  })
-})
-
-async function dueIn(records: ViewsReader, request: Omit<DueRequest, 'now'>) {
-  const due = await records.atOneMoment((rows) => dueSessions(rows, { now: UNTIL, ...request }))
-  assert.ok(due)
-  return due
-}
 
 function closing(reader: ViewsReader): ViewsReader & AsyncDisposable {
   return Object.assign(reader, { [Symbol.asyncDispose]: () => reader.close() })

@@ -6,7 +6,7 @@ import { hashOf } from './views-schema.ts'
 import type { Position } from './views-store.ts'
 
 /** Entries in one transaction: sessions lie anywhere in the file, and many together share its pages. */
-export const AT_ONCE = 2000
+export const AT_ONCE = 1000
 
 /** Takes what is new, once; gives how many entries that were. */
 export async function followOnce(views: Views, trail: TrailReader): Promise<number> {

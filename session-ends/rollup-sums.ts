@@ -1,5 +1,5 @@
 /** Adds up what sessions were counted for: from the rows of 15 minutes, and over long times from those of days. */
-import { sql } from 'kysely'
+import { sql, type RawBuilder } from 'kysely'
 import type { OrgId } from '../trail/entry.ts'
 import type { Measure } from './rollups.ts'
 import type { Rows } from './rows.ts'
@@ -73,18 +73,51 @@ async function addDays(rows: Rows, sums: Sums, request: SumsRequest): Promise<vo
   const midnights = bounds.map((bound) => Math.round(bound / QUARTERS_OF_A_DAY))
   const [first = 0, last = 0] = [midnights[0], midnights.at(-1)]
   addRows(sums, await rowsBetween(rows, request, { table: DAYS, first, last }), midnights)
+  const moves = bounds.flatMap((bound, at) => moveOf(bound, (midnights[at] ?? 0) * QUARTERS_OF_A_DAY, at))
   const buckets = bounds.length - 1
-  for (const [at, bound] of bounds.entries()) {
-    const midnight = (midnights[at] ?? 0) * QUARTERS_OF_A_DAY
-    if (bound === midnight) continue
-    const [wrong, right] = bound < midnight ? [at - 1, at] : [at, at - 1]
-    const between = { table: QUARTERS, first: Math.min(bound, midnight), last: Math.max(bound, midnight) }
-    const moved = await rowsBetween(rows, { ...request, bounds: [between.first, between.last] }, between)
-    for (const row of moved) {
-      if (wrong >= 0 && wrong < buckets) sums.add(wrong, row, -row.sessions)
-      if (right >= 0 && right < buckets) sums.add(right, row, row.sessions)
-    }
+  for (const row of moves.length > 0 ? await rowsMoved(rows, request, moves) : []) {
+    const { wrong = -1, right = -1 } = moves[row.at] ?? {}
+    if (wrong >= 0 && wrong < buckets) sums.add(wrong, row, -row.sessions)
+    if (right >= 0 && right < buckets) sums.add(right, row, row.sessions)
   }
+}
+
+/** The quarters that count for one bucket by their day, and belong to the one beside it. */
+interface Move {
+  first: number
+  last: number
+  wrong: number
+  right: number
+}
+
+function moveOf(bound: number, midnight: number, at: number): Move[] {
+  if (bound === midnight) return []
+  const [wrong, right] = bound < midnight ? [at - 1, at] : [at, at - 1]
+  return [{ first: Math.min(bound, midnight), last: Math.max(bound, midnight), wrong, right }]
+}
+
+function integer(value: number): RawBuilder<number> {
+  return sql`CAST(${value} AS bigint)`
+}
+
+/** `at`: the place of the move. All in one query: there may be one for each day. */
+async function rowsMoved(
+  rows: Rows,
+  { measure, parts }: SumsRequest,
+  moves: readonly Move[],
+): Promise<SumRow[]> {
+  const ranges = moves.map(
+    ({ first, last }, place) => sql`(${integer(place)}, ${integer(first)}, ${integer(last)})`,
+  )
+  const [part, grouped] =
+    parts === 'together' ? [sql`0`, sql`place, outcome`] : [sql`part`, sql`place, outcome, part`]
+  return rows.all(
+    sql<SumRow>`
+      WITH moves (place, since, until) AS (VALUES ${sql.join(ranges)})
+      SELECT place AS at, outcome, ${part} AS part, CAST(sum(sessions) AS bigint) AS sessions
+      FROM moves CROSS JOIN ${sql.ref(QUARTERS)}
+      WHERE measure = ${measure} AND at >= since AND at < until GROUP BY ${grouped}`,
+  )
 }
 
 const QUARTERS = 'rollup_quarters' as const

@@ -2,12 +2,12 @@
  * Finds session records: which rows of the views fit a filter, a page at a time.
  *
  * Each query is led by one index, and the rest of the filter is looked at row by row: `residual` hides it from the planner,
- * which would guess.
+ * which would guess by it that another index, or none, is better.
  */
 import { sql, type RawBuilder } from 'kysely'
 import type { OrgId, SessionId, UserId } from '../trail/entry.ts'
 import { outcomes, outcomesThatAre, type Outcome } from './outcome.ts'
-import type { Dialect } from './rows.ts'
+import { orders, type Dialect, type List, type Place } from './rows.ts'
 import { rowColumns, type SessionRow } from './session-rows.ts'
 import { dayOf } from './views-schema.ts'
 
@@ -35,12 +35,8 @@ export function manyOfOrg(org: OrgId): RawBuilder<{ id: number }> {
   return sql`SELECT id FROM sessions WHERE org_id = ${org} LIMIT 1 OFFSET ${FEW}`
 }
 
-export interface Walk {
+export interface Walk extends Place {
   filter: SessionFilter
-  /** Rows in the order of their ids: `newest` from the last, `oldest` from the first. */
-  order: 'newest' | 'oldest'
-  /** Beyond this id in that order. */
-  beyond: number
   limit: number
   /** Whether `filter.org_id` has more sessions than `FEW`. */
   orgIsLarge: boolean
@@ -50,12 +46,13 @@ export interface Walk {
 export function nextRows(walk: Walk, dialect: Dialect): RawBuilder<SessionRow> | null {
   const wanted = outcomesThatAre(walk.filter)
   if (wanted.length === 0) return null
-  const rest = residual(walk.filter, wanted)
-  const leads = leadsOf(walk, wanted)
-  if (leads === 'days') return rowsAt(byDay(walk, { wanted, rest, dialect }), walk.order)
-  const [lead = TRUE] = leads
-  if (leads.length > 1) return rowsAt(union(walk, leads, rest), walk.order)
-  return led(walk, { lead, rest, columns: rowColumns }) as RawBuilder<SessionRow>
+  const search = { walk, rest: residual(walk.filter, wanted), dialect }
+  const lists = listsOf(walk, wanted)
+  if (lists === 'all') return ofAll(search)
+  if (lists === 'days') return rowsAt(byDay(search, wanted), walk.order)
+  const [only] = lists
+  if (only && lists.length === 1) return selected<SessionRow>(search, only, rowColumns)
+  return rowsAt(union(search, lists), walk.order)
 }
 
 /**
@@ -65,7 +62,7 @@ export function nextRows(walk: Walk, dialect: Dialect): RawBuilder<SessionRow> |
 export function nextRowsNearby(walk: Walk): RawBuilder<SessionRow> | null {
   const wanted = outcomesThatAre(walk.filter)
   if (wanted.length === 0) return null
-  const { is, ordered } = places[walk.order]
+  const { is, ordered } = orders[walk.order]
   const nearby = sql`SELECT * FROM sessions WHERE id ${is} ${walk.beyond} ORDER BY id ${ordered} LIMIT ${NEARBY}`
   const fit = residual(walk.filter, wanted)
   return sql`SELECT ${rowColumns} FROM (${nearby}) AS nearby WHERE ${fit} ORDER BY id ${ordered} LIMIT ${walk.limit}`
@@ -74,82 +71,80 @@ export function nextRowsNearby(walk: Walk): RawBuilder<SessionRow> | null {
 const NEARBY = 1000
 
 function rowsAt(ids: RawBuilder<unknown>, order: Walk['order']): RawBuilder<SessionRow> {
-  return sql`SELECT ${rowColumns} FROM sessions WHERE id IN (${ids}) ORDER BY id ${places[order].ordered}`
+  return sql`SELECT ${rowColumns} FROM sessions WHERE id IN (${ids}) ORDER BY id ${orders[order].ordered}`
 }
 
-/** What finds the rows in an index: they are in one of these lists, or in those of the days. */
-function leadsOf({ filter, orgIsLarge }: Walk, wanted: readonly number[]): Condition[] | 'days' {
+/** Where an index finds the rows: they are in one of these lists, or in those of the days. */
+function listsOf({ filter, orgIsLarge }: Walk, wanted: readonly number[]): List[] | 'days' | 'all' {
   const { session_id, user_id, org_id, from, to, q } = filter
-  if (session_id !== undefined) return [sql`session_id = ${session_id}`]
-  if (user_id !== undefined) return [sql`user_id = ${user_id}`]
-  if (q !== undefined) return [sql`session_id = ${q}`, sql`user_id = ${q}`, sql`org_id = ${q}`]
-  if (org_id !== undefined && !(orgIsLarge && isNarrowed(filter, wanted))) return [sql`org_id = ${org_id}`]
+  if (session_id !== undefined) return [{ column: SESSION, value: session_id }]
+  if (user_id !== undefined) return [{ column: USER, value: user_id }]
+  if (q !== undefined) return [SESSION, USER, ORG].map((column) => ({ column, value: q }))
+  if (org_id !== undefined && !(orgIsLarge && isNarrowed(filter, wanted)))
+    return [{ column: ORG, value: org_id }]
   if (from !== undefined || to !== undefined) return 'days'
-  if (wanted.length === outcomes.length) return [TRUE]
-  return wanted.map((outcome): Condition => sql`outcome = ${outcome}`)
+  if (wanted.length === outcomes.length) return 'all'
+  return wanted.map((value) => ({ column: OUTCOME, value }))
 }
+
+const [ID, SESSION, USER, ORG] = [sql.ref('id'), sql.ref('session_id'), sql.ref('user_id'), sql.ref('org_id')]
+const OUTCOME = sql.ref('sessions.outcome')
 
 function isNarrowed({ from, to }: SessionFilter, wanted: readonly number[]): boolean {
   return from !== undefined || to !== undefined || wanted.length < outcomes.length
-}
-
-function is(column: 'session_id' | 'user_id' | 'org_id', value: string): Condition {
-  return sql`coalesce(${sql.ref(column)}, '') = ${value}`
 }
 
 /** What of the filter is looked at row by row, whichever index leads. */
 function residual(filter: SessionFilter, wanted: readonly number[]): Condition {
   const { session_id, user_id, org_id, from, to, q } = filter
   const conditions: Condition[] = []
-  if (session_id !== undefined) conditions.push(is('session_id', session_id))
-  if (user_id !== undefined) conditions.push(is('user_id', user_id))
-  if (org_id !== undefined) conditions.push(is('org_id', org_id))
-  if (q !== undefined)
-    conditions.push(sql`(${is('session_id', q)} OR ${is('user_id', q)} OR ${is('org_id', q)})`)
+  if (session_id !== undefined) conditions.push(sql`session_id = ${session_id}`)
+  if (user_id !== undefined) conditions.push(sql`user_id = ${user_id}`)
+  if (org_id !== undefined) conditions.push(sql`org_id = ${org_id}`)
+  if (q !== undefined) conditions.push(sql`(session_id = ${q} OR user_id = ${q} OR org_id = ${q})`)
   if (from !== undefined) conditions.push(sql`at >= ${from}`)
   if (to !== undefined) conditions.push(sql`at < ${to}`)
-  if (wanted.length < outcomes.length) conditions.push(sql`coalesce(outcome, -1) IN (${sql.join(wanted)})`)
-  return conditions.length === 0 ? TRUE : (sql.join(conditions, sql` AND `) as Condition)
+  if (wanted.length < outcomes.length) conditions.push(sql`outcome IN (${sql.join(wanted)})`)
+  if (conditions.length === 0) return TRUE
+  return sql`CASE WHEN ${sql.join(conditions, sql` AND `)} THEN true ELSE false END`
 }
 
-const places = {
-  newest: { is: sql.raw('<'), ordered: sql.raw('DESC') },
-  oldest: { is: sql.raw('>'), ordered: sql.raw('ASC') },
-}
-
-interface Led {
-  lead: Condition
+interface Search {
+  walk: Walk
   rest: Condition
-  columns?: RawBuilder<unknown>
+  dialect: Dialect
 }
 
-function led({ order, beyond, limit }: Walk, { lead, rest, columns = ID }: Led): RawBuilder<unknown> {
-  const { is, ordered } = places[order]
-  return sql`SELECT ${columns} FROM sessions WHERE ${lead} AND id ${is} ${beyond} AND ${rest} ORDER BY id ${ordered} LIMIT ${limit}`
+/** The next of a list. */
+function selected<Row>({ walk, rest, dialect }: Search, list: List, columns = ID): RawBuilder<Row> {
+  const { where, order } = dialect.behind(list, walk)
+  return sql`SELECT ${columns} FROM sessions WHERE ${where} AND ${rest} ORDER BY ${order} LIMIT ${walk.limit}`
 }
 
-const ID = sql.ref('id')
+function ofAll({ walk, rest }: Search): RawBuilder<SessionRow> {
+  const { is, ordered } = orders[walk.order]
+  return sql`
+    SELECT ${rowColumns} FROM sessions WHERE id ${is} ${walk.beyond} AND ${rest} ORDER BY id ${ordered} LIMIT ${walk.limit}`
+}
 
 /** Each part is in the order of the ids already, so only the heads are put together. */
-function union(walk: Walk, leads: readonly Condition[], rest: Condition): RawBuilder<unknown> {
-  const parts = leads.map((lead) => sql`SELECT id FROM (${led(walk, { lead, rest })}) AS part`)
-  const { ordered } = places[walk.order]
-  return sql`SELECT id FROM (${sql.join(parts, sql` UNION `)}) AS parts ORDER BY id ${ordered} LIMIT ${walk.limit}`
+function union(search: Search, lists: readonly List[]): RawBuilder<unknown> {
+  const parts = lists.map((list) => sql`SELECT id FROM (${selected(search, list)}) AS part`)
+  const { order, limit } = search.walk
+  return sql`SELECT id FROM (${sql.join(parts, sql` UNION `)}) AS parts ORDER BY id ${orders[order].ordered} LIMIT ${limit}`
 }
 
 /**
  * The days that there are, and of each day the first few of each outcome. A page of n is in the n of these lists that begin nearest:
  * each of the others has n ids before its first.
  */
-function byDay(
-  walk: Walk,
-  { wanted, rest, dialect }: { wanted: readonly number[]; rest: Condition; dialect: Dialect },
-): RawBuilder<unknown> {
-  const { from = 0, to = Number.MAX_SAFE_INTEGER } = walk.filter
+function byDay(search: Search, wanted: readonly number[]): RawBuilder<unknown> {
+  const { filter, order, limit } = search.walk
+  const { from = 0, to = Number.MAX_SAFE_INTEGER } = filter
   const [first, last] = [dayOf(from), dayOf(to - 1)]
-  const { ordered } = places[walk.order]
-  const head = led({ ...walk, limit: 1 }, { lead: inList(sql`days`, sql`wanted`), rest })
-  const idsOfList = led(walk, { lead: inList(sql`nearest`, sql`nearest`), rest })
+  const { ordered } = orders[order]
+  const head = selected({ ...search, walk: { ...search.walk, limit: 1 } }, listOf('days', 'wanted'))
+  const next = selected(search, listOf('nearest', 'nearest'))
   return sql`
     WITH RECURSIVE days (day) AS (
       SELECT min(day) FROM sessions WHERE day BETWEEN ${first} AND ${last}
@@ -161,13 +156,15 @@ function byDay(
       SELECT days.day, wanted.outcome, (${head}) FROM days CROSS JOIN wanted
     ),
     nearest (day, outcome) AS (
-      SELECT day, outcome FROM heads WHERE head IS NOT NULL ORDER BY head ${ordered} LIMIT ${walk.limit}
+      SELECT day, outcome FROM heads WHERE head IS NOT NULL ORDER BY head ${ordered} LIMIT ${limit}
     )
-    ${dialect.idsForEach(sql`nearest`, idsOfList)} ORDER BY found.id ${ordered} LIMIT ${walk.limit}`
+    ${search.dialect.idsForEach(sql`nearest`, next)} ORDER BY found.id ${ordered} LIMIT ${limit}`
 }
 
-function inList(days: RawBuilder<unknown>, outcomes: RawBuilder<unknown>): Condition {
-  return sql`sessions.day = ${days}.day AND sessions.outcome = ${outcomes}.outcome`
+/** Of the day and the outcome of a row of these tables. */
+function listOf(days: 'days' | 'nearest', outcomes: 'wanted' | 'nearest'): List {
+  const and = sql`sessions.day = ${sql.ref(`${days}.day`)}`
+  return { and, column: OUTCOME, value: sql.ref(`${outcomes}.outcome`) }
 }
 
 export interface ChangesWalk {

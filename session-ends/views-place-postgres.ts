@@ -105,14 +105,17 @@ export async function rebuildPostgresViews({ link, trail, onProgress }: Postgres
   const views = await Views.of(postgresViewsStore(link, NEXT))
   const done = await followAll(views, trail, onProgress)
   await link.run((client) =>
-    client.query(
-      `BEGIN; DROP SCHEMA IF EXISTS ${VIEWS_SCHEMA} CASCADE; ALTER SCHEMA ${NEXT} RENAME TO ${VIEWS_SCHEMA}; COMMIT`,
-    ),
+    client.query(`
+      BEGIN;
+      DROP SCHEMA IF EXISTS ${VIEWS_SCHEMA} CASCADE;
+      ALTER SCHEMA ${NEXT} RENAME TO ${VIEWS_SCHEMA};
+      COMMIT;
+      SELECT pg_advisory_unlock(${REBUILD_LOCK})`),
   )
   return done
 }
 
-/** For as long as this connection lasts. */
+/** Until the lock is given back, or the connection ends. */
 async function onlyOne(client: Client): Promise<void> {
   const { rows } = await client.query<{ ours: boolean }>(
     `SELECT pg_try_advisory_lock(${REBUILD_LOCK}) AS ours`,

@@ -10,7 +10,7 @@ import {
   SqliteQueryCompiler,
   type RawBuilder,
 } from 'kysely'
-import type { Dialect, Rows, ViewsDatabase } from './rows.ts'
+import { orders, type Dialect, type Rows, type ViewsDatabase } from './rows.ts'
 import { prepared } from './statements.ts'
 import { openForReading } from './views-schema.ts'
 
@@ -27,6 +27,10 @@ const compiler = new Kysely<unknown>({
 const dialect: Dialect = {
   indexedBy: (index) => sql`INDEXED BY ${sql.ref(index)}`,
   isOneOf: (values) => sql`IN (SELECT value FROM json_each(${JSON.stringify(values)}))`,
+  behind: ({ column, value, and = sql`true` }, { order, beyond }) => {
+    const { is, ordered } = orders[order]
+    return { where: sql`${and} AND ${column} = ${value} AND id ${is} ${beyond}`, order: sql`id ${ordered}` }
+  },
   idsForEach: (of, ids) =>
     sql`SELECT found.id FROM ${of} CROSS JOIN sessions AS found WHERE found.id IN (${ids})`,
 }

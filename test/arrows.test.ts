@@ -97,20 +97,24 @@ const probes: Record<string, string> = {
   'api/main.ts': `
     import './serve.ts'
     import './clerk/identify.ts'
-    import '../trail/stores/sqlite.ts'
+    import '../trail/stores/sqlite.ts' // ✗ no-restricted-imports: choose a store
     import 'node:process' // ✗ no-restricted-imports: Only api/config.ts reads the environment
     import 'jose' // ✗ no-restricted-imports: Clerk’s SDK and code for tokens
     import 'node:sqlite' // ✗ no-restricted-imports: SQL stays behind the store
     import '../cli/start.ts' // ✗ no-restricted-imports: points the wrong way
     import '../clerk-stand-in/world.ts' // ✗ no-restricted-imports: tests, the bench and the demo
   `,
-  'api/views-worker.ts': `
+  'api/stores.ts': `
     import './problem.ts'
     import '../session-ends/follow.ts'
     import '../trail/stores/sqlite.ts'
     import 'jose' // ✗ no-restricted-imports: Clerk’s SDK and code for tokens
+    import './clerk/identify.ts' // ✗ no-restricted-imports: join api/clerk to the routes
     import 'node:sqlite' // ✗ no-restricted-imports: SQL stays behind the store
+    import 'pg' // ✗ no-restricted-imports: SQL stays behind the store
+    import './main.ts' // ✗ no-restricted-imports: composition root
     import '../cli/start.ts' // ✗ no-restricted-imports: points the wrong way
+    import 'node:process' // ✗ no-restricted-imports: Only api/config.ts reads the environment
     import '../clerk-stand-in/world.ts' // ✗ no-restricted-imports: tests, the bench and the demo
   `,
   'api/routes/probe.ts': `

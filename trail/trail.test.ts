@@ -6,7 +6,7 @@ import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import * as fc from 'fast-check'
 import { columns, type Entry, type Report } from './entry.ts'
-import { TrailError } from './error.ts'
+import { TrailError, type TrailErrorCode } from './error.ts'
 import type { AppendResult, TrailHead, TrailStore } from './store.ts'
 import {
   allEntries,
@@ -52,8 +52,8 @@ class MemoryStore implements TrailStore {
     this.#gates.shift()?.open()
   }
 
-  fail(): void {
-    this.#gates.shift()?.fail(new TrailError('trail-unavailable', 'as the test asked'))
+  fail(code: TrailErrorCode = 'trail-unavailable'): void {
+    this.#gates.shift()?.fail(new TrailError(code, 'as the test asked'))
   }
 
   append(batch: readonly Report[], recordedAt: number): Promise<AppendResult[]> {
@@ -270,6 +270,19 @@ describe('a repeat', () => {
     assert.equal(await trail.append(logout(1)), 'duplicate')
     assert.equal(await trail.append(logout(1)), 'duplicate')
     assert.equal(store.batches.length, 2)
+  })
+
+  it('goes to the store after the store found another history there: what was durable may be gone', async () => {
+    const { store, append } = heldTrail()
+    const first = append(1)
+    store.commit()
+    assert.deepEqual(await Promise.all(first), ['durable'])
+    const lost = append(2)
+    store.fail('trail-rewound')
+    assert.deepEqual(await Promise.all(lost), ['store-failed'])
+    const repeat = append(1)
+    store.fail('trail-rewound')
+    assert.deepEqual(await Promise.all(repeat), ['store-failed'])
   })
 
   it('goes to the store when recentLimit others were asked for since', async () => {

@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert/strict'
 import { keyOf, type Report } from './entry.ts'
-import { TrailError } from './error.ts'
+import { TrailError, type TrailErrorCode } from './error.ts'
 import type { AppendResult, TrailStore } from './store.ts'
 
 /**
@@ -143,6 +143,7 @@ export class Trail {
       },
       (error: unknown) => {
         this.#observe.failed?.(error)
+        if (error instanceof TrailError && LOSES_HISTORY.has(error.code)) this.#recent.clear()
         for (const waiting of batch) waiting.resolve('store-failed')
         this.#continue()
       },
@@ -183,6 +184,13 @@ export class Trail {
   }
 }
 
+/** After these nobody can say from memory that something is in the trail. */
+const LOSES_HISTORY: ReadonlySet<TrailErrorCode> = new Set([
+  'trail-rewound',
+  'trail-replaced',
+  'trail-corrupt',
+])
+
 /** A bounded set that forgets what was longest not asked for. */
 class RecentKeys {
   readonly #limit: number
@@ -196,6 +204,10 @@ class RecentKeys {
     if (!this.#keys.delete(key)) return false
     this.#keys.add(key)
     return true
+  }
+
+  clear(): void {
+    this.#keys.clear()
   }
 
   add(key: string): void {

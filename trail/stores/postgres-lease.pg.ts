@@ -42,7 +42,8 @@ function worker(t: TestContext, url: string, { who = '', pauseMs = 0 }) {
          }
        } catch (error) {
          console.log('refused ' + held.fence + ' ' + error.code)
-         await client.end()
+         // It may have ended already.
+         await client.end().catch(() => undefined)
        }
      }
      keepLease({

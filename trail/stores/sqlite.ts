@@ -178,8 +178,14 @@ class SqliteStore implements TrailStore {
 function startSqliteWorker(options: WriterOptions): Worker {
   // The same code runs as TypeScript in the repository and as JavaScript in the package.
   const file = `./sqlite-worker${extname(import.meta.url)}`
-  return new Worker(new URL(file, import.meta.url), { workerData: options })
+  return new Worker(new URL(file, import.meta.url), {
+    workerData: options,
+    // A batch is garbage once it is answered: collected often, it takes little room.
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+  })
 }
+
+const YOUNG_MB = 8
 
 function closed(cause?: unknown): TrailError {
   return new TrailError('trail-closed', 'The trail is closed.', { cause })

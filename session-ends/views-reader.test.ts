@@ -1,0 +1,4 @@
+import { inSqlite } from '../test/views.ts'
+import { describeViewsReader } from './views-reader.conformance.ts'
+
+describeViewsReader(inSqlite)
