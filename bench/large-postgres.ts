@@ -52,7 +52,9 @@ async function isFilled(server: BenchServer, name: string, sessions: number): Pr
 }
 
 async function fill(client: Client, url: string, sessions: number): Promise<void> {
-  await client.query(`SET synchronous_commit TO off; SET maintenance_work_mem TO '1GB'; SET jit TO off`)
+  await client.query(
+    `SET synchronous_commit TO off; SET maintenance_work_mem TO '1GB'; SET work_mem TO '1GB'; SET jit TO off`,
+  )
   const { tables, indexes } = viewsSchemaSql()
   await client.query(tables)
   await client.query(`SET search_path TO ${VIEWS_SCHEMA}`)
@@ -60,6 +62,7 @@ async function fill(client: Client, url: string, sessions: number): Promise<void
     progress(`filling session records: ${from.toLocaleString('en')} of ${sessions.toLocaleString('en')}`)
     await insert(client, { from, to: Math.min(from + STEP, sessions), sessions })
   }
+  await client.query('ANALYZE')
   await fillRollups(client)
   for (const index of indexes.split('\n')) {
     progress(`filling session records: ${index}`)
@@ -117,10 +120,14 @@ async function fillRollups(client: Client): Promise<void> {
     `CREATE FUNCTION pg_temp.bin_of(ms bigint) RETURNS bigint IMMUTABLE LANGUAGE sql
      RETURN width_bucket(ms, '{${bins.join()}}'::bigint[]) - 1`,
   )
+  await client.query(`ALTER TABLE rollup_org_quarters DROP CONSTRAINT rollup_org_quarters_pkey`)
   for (const { name, select } of countedIn('pg_temp.bin_of')) {
     progress(`filling session records: ${name}`)
     await client.query(`INSERT INTO rollup_org_quarters ${select}`)
   }
+  await client.query(
+    `ALTER TABLE rollup_org_quarters ADD CONSTRAINT rollup_org_quarters_pkey PRIMARY KEY (org, measure, at, outcome, part)`,
+  )
   for (const statement of rollupsOfRollups) await client.query(statement)
 }
 

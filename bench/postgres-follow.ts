@@ -1,5 +1,5 @@
 /** How fast the session records are made from a trail: of a file, and of PostgreSQL. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { history } from '../examples/demo/history.ts'
@@ -17,6 +17,7 @@ import { openPostgresStore } from '../trail/stores/postgres.ts'
 import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
 import { openSqliteStore } from '../trail/stores/sqlite.ts'
 import type { BenchOptions } from './options.ts'
+import { single } from './postgres-round.ts'
 import type { BenchServer } from './postgres-server.ts'
 import { progress } from './progress.ts'
 import { aligned } from './report.ts'
@@ -27,6 +28,8 @@ interface Followed {
   perSecond: number
   cpuMicros: number
   serverCpuMicros: number
+  /** Of the session records, with what was written again since. */
+  bytes: number
 }
 
 const AT_ONCE = 500
@@ -34,7 +37,11 @@ const AT_ONCE = 500
 /** Of a year, so that days and organisations are many. */
 const invented = { days: 365, sessionsADay: 250 }
 
-export async function followTable({ rounds }: BenchOptions, server: BenchServer): Promise<string> {
+/** Each takes a quarter of a minute. */
+const ROUNDS_AT_MOST = 3
+
+export async function followTable(options: BenchOptions, server: BenchServer): Promise<string> {
+  const rounds = Math.min(options.rounds, ROUNDS_AT_MOST)
   const reports = history({ until: Date.now(), ...invented })
   const ways = [
     { title: 'SQLite', run: () => inFile(reports, server) },
@@ -48,6 +55,7 @@ export async function followTable({ rounds }: BenchOptions, server: BenchServer)
     }
   }
   progress('')
+  const sessions = new Set(reports.map(({ session_id }) => session_id)).size
   const rows = ways.map(({ title }, at) => {
     const own = results[at] ?? []
     const { median: middle, least, most } = spreadOf(own.map(({ perSecond }) => perSecond))
@@ -57,10 +65,11 @@ export async function followTable({ rounds }: BenchOptions, server: BenchServer)
       `${middle.toFixed(0)} (${least.toFixed(0)}–${most.toFixed(0)})`,
       of(({ cpuMicros }) => cpuMicros),
       of(({ serverCpuMicros }) => serverCpuMicros),
+      of(({ bytes }) => bytes / sessions),
     ]
   })
-  const head = ['', 'entries/s', 'CPU µs an entry', 'server CPU µs']
-  return `session records of ${reports.length.toLocaleString('en')} entries, from nothing\n\n${aligned([head, ...rows])}`
+  const head = ['', 'entries/s', 'CPU µs an entry', 'server CPU µs', 'bytes a session']
+  return `session records of ${reports.length.toLocaleString('en')} entries and ${sessions.toLocaleString('en')} sessions, from nothing\n\n${aligned([head, ...rows])}`
 }
 
 async function inFile(reports: readonly Report[], server: BenchServer): Promise<Followed> {
@@ -69,7 +78,9 @@ async function inFile(reports: readonly Report[], server: BenchServer): Promise<
   try {
     await fill(await openSqliteStore({ path, issuer: ISSUER }), reports)
     const trail = openSqliteReader(path)
-    return await timed({ views: await openViews(viewsPathOf(path), trail), trail }, server)
+    const views = await openViews(viewsPathOf(path), trail)
+    const followed = await timed({ views, trail }, server)
+    return { ...followed, bytes: statSync(viewsPathOf(path)).size }
   } finally {
     rmSync(folder, { recursive: true })
   }
@@ -80,7 +91,9 @@ async function inPostgres(reports: readonly Report[], server: BenchServer): Prom
   try {
     await fill(await openPostgresStore({ url, issuer: ISSUER }), reports)
     const trail = await openPostgresReader(url)
-    return await timed({ views: await openPostgresViews(await leasedLink(url), trail), trail }, server)
+    const views = await openPostgresViews(await leasedLink(url), trail)
+    const followed = await timed({ views, trail }, server)
+    return { ...followed, bytes: Number(await single(url, BYTES)) }
   } finally {
     await server.drop(url)
   }
@@ -93,6 +106,10 @@ async function fill(store: TrailStore, reports: readonly Report[]): Promise<void
   }
   await store.close()
 }
+
+const BYTES = `
+  SELECT sum(pg_total_relation_size(oid)) FROM pg_class
+  WHERE relkind = 'r' AND relnamespace = 'logout_trail_views'::regnamespace`
 
 /** Longer than a lease lasts; nobody else wants it here. */
 async function leasedLink(url: string) {
@@ -109,7 +126,7 @@ async function leasedLink(url: string) {
 async function timed(
   { views, trail }: { views: Views; trail: TrailReader },
   server: BenchServer,
-): Promise<Followed> {
+): Promise<Omit<Followed, 'bytes'>> {
   const before = { at: performance.now(), own: process.cpuUsage(), server: server.cpuMs() }
   const entries = await followAll(views, trail)
   const seconds = (performance.now() - before.at) / 1000

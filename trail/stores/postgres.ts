@@ -107,9 +107,11 @@ class PostgresStore implements TrailStore {
   }
 
   async #send(client: Client, distinct: readonly Placed[], recordedAt: number): Promise<Answer[]> {
-    const parameters = [...this.#expected(), recordedAt, ...arraysOf(distinct)]
+    const values = [...this.#expected(), recordedAt, ...arraysOf(distinct)]
     try {
-      const { rows } = await withoutWarning(client, () => client.query<Answer>(APPEND, parameters))
+      // By its name: parsed and planned once for a connection.
+      const append = { name: 'append', text: APPEND, values }
+      const { rows } = await withoutWarning(client, () => client.query<Answer>(append))
       this.#remember(distinct, rows)
       return rows
     } catch (error) {
