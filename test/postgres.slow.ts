@@ -25,7 +25,7 @@ const BACK_WITHIN_MS = 5000
 describe('four services on one PostgreSQL under load', () => {
   it(
     'lose nothing that was promised while processes, connections and the server die, and keep every record right',
-    { timeout: 300_000 },
+    { timeout: 240_000 },
     async (t) => {
       const seed = seedOfThisRun()
       t.diagnostic(`seed ${seed}`)
@@ -38,6 +38,7 @@ describe('four services on one PostgreSQL under load', () => {
       const load = new StormLoad(random)
       await until('the records have begun', async () => (await whereRecordsStand(database)) !== null)
       await watchWhoWrites(database)
+      t.after(() => load.stop())
       load.start(members, LANES_EACH)
 
       t.diagnostic(`the turn went over after ${await pauseTheWriter(database, members)} ms`)
