@@ -4,6 +4,7 @@ import { defineCommand, runCommand } from 'citty'
 import { version } from '../api/version.ts'
 import { backupCommand } from './backup.ts'
 import type { Help } from './command.ts'
+import { copyCommand } from './copy.ts'
 import { coverageCommand } from './coverage.ts'
 import { doctorCommand } from './doctor.ts'
 import { loadEnvFile } from './env-file.ts'
@@ -27,6 +28,7 @@ const commands = [
   coverageCommand,
   doctorCommand,
   migrateCommand,
+  copyCommand,
   rebuildCommand,
   backupCommand,
 ]
