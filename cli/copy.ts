@@ -37,7 +37,7 @@ export const copyCommand = commandOf({
       does: 'Then start the service with DATABASE_URL=postgres://localhost/trail.',
     },
   ],
-  run: ({ from, to }) => copy(fileOf(String(from)), postgresOf(to === undefined ? null : String(to))),
+  run: ({ from, to }) => copy(fileOf(String(from)), postgresOf(typeof to === 'string' ? to : null)),
 })
 
 function fileOf(url: string): string {
