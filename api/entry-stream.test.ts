@@ -140,6 +140,36 @@ describe('a stream of entries', () => {
     assert.deepEqual(indexesOf(live.entries()), upTo(11_001, 10_000))
   })
 
+  it('ends when a restored trail was accepted, and whoever comes again with the old epoch is told', async () => {
+    let epoch = 0
+    await using service = await open({
+      wrapEntries: (source) => ({
+        head: async () => ({ ...(await source.head()), epoch }),
+        entryEvents: async (after, limit) => ({ ...(await source.entryEvents(after, limit)), epoch }),
+      }),
+    })
+    await service.append(2)
+    using client = await service.follow()
+    await client.until(() => client.events.length > 0)
+    using other = await service.follow()
+    await other.until(() => other.events.length > 0)
+
+    epoch = 1
+    await service.append(1)
+    assert.equal(await client.ended, 'end')
+    assert.deepEqual(client.entries(), [])
+    using again = await service.follow('', { 'Last-Event-ID': client.lastId() ?? '' })
+    assert.equal(again.status, 409)
+
+    using next = await service.follow()
+    await next.until(() => next.events.length > 0)
+    epoch = 2
+    using last = await service.follow()
+    assert.equal(await next.ended, 'end')
+    await service.append(1)
+    await last.has(1)
+  })
+
   it('reads one page in a turn of the event loop, however many are behind', async () => {
     let turns = 0
     const readIn = new Map<number, number>()

@@ -86,6 +86,8 @@ export class EntryStreams {
   readonly #live = new Set<Client>()
   /** The index of the last entry that was handed to the live ones. */
   #at = -1
+  /** Of the trail that they all follow. */
+  #epoch = 0
   #reading: Promise<void> = Promise.resolve()
   #turns: Promise<void> = Promise.resolve()
   #collecting: NodeJS.Timeout | null = null
@@ -119,8 +121,9 @@ export class EntryStreams {
     if (this.#closed) return { outcome: 'stopping' }
     const isOfAnother = following.epoch !== null && following.epoch !== head.epoch
     if (isOfAnother || after > end) return { outcome: 'ahead', position }
+    this.#endIfRestored(head.epoch)
     if (this.#clients.size >= this.#streamLimit) return { outcome: 'full' }
-    if (this.#clients.size === 0) this.#begin(end)
+    if (this.#clients.size === 0) this.#begin(end, head.epoch)
     const { events } = this.#add(following, after)
     events.send(opening(`${head.epoch}/${after}`, position))
     // Nobody listened to what was committed since the head was read.
@@ -145,8 +148,9 @@ export class EntryStreams {
     await Promise.all([this.#reading, ...working])
   }
 
-  #begin(end: number): void {
+  #begin(end: number, epoch: number): void {
     this.#at = end
+    this.#epoch = epoch
     this.#beating = setInterval(() => this.#beat(), this.#heartbeatMs)
   }
 
@@ -198,7 +202,8 @@ export class EntryStreams {
 
   async #page(client: Client): Promise<void> {
     if (!this.#clients.has(client)) return
-    const { bytes, starts } = await this.#source.entryEvents(client.at, PAGE)
+    const { epoch, bytes, starts } = await this.#source.entryEvents(client.at, PAGE)
+    if (this.#endIfRestored(epoch)) return
     if (starts.length === 0) throw new Error(`the trail has entry ${this.#at}, and none after ${client.at}`)
     client.events.send(bytes)
     client.at += starts.length
@@ -221,6 +226,13 @@ export class EntryStreams {
     this.#endAll()
   }
 
+  /** A restored trail was accepted: what they have may be in it no more. They connect again with the old epoch, and are told. */
+  #endIfRestored(epoch: number): boolean {
+    const isRestored = this.#clients.size > 0 && epoch !== this.#epoch
+    if (isRestored) this.#endAll()
+    return isRestored
+  }
+
   #endAll(): void {
     for (const { events } of this.#clients.keys()) events.end()
   }
@@ -229,6 +241,7 @@ export class EntryStreams {
   async #news(): Promise<number> {
     const after = this.#at
     const events = await this.#source.entryEvents(after, PAGE)
+    if (this.#endIfRestored(events.epoch)) return 0
     if (events.starts.length > 0) this.#hand(events, after)
     return events.starts.length
   }

@@ -12,6 +12,8 @@ export interface EntryPageText {
 }
 
 export interface EntryEvents {
+  /** Of the trail that they are in. */
+  epoch: number
   /** UTF-8, one event after the other. */
   bytes: Uint8Array
   /** Where each event begins in `bytes`. */
@@ -36,7 +38,7 @@ export async function entryEvents(reading: Entries, after: number, limit: number
   const starts = events.map(({ byteLength }) => (end += byteLength) - byteLength)
   const bytes = new Uint8Array(end)
   for (const [at, event] of events.entries()) bytes.set(event, starts[at])
-  return { bytes, starts }
+  return { epoch, bytes, starts }
 }
 
 const encoder = new TextEncoder()

@@ -62,6 +62,11 @@ export async function startViews(options: ViewsOptions): Promise<SessionViews> {
   let restarts = 0
   let restarting: NodeJS.Timeout | undefined
 
+  function endTurn(): void {
+    if (writes) options.onTurnOver?.()
+    writes = false
+  }
+
   async function start(): Promise<Worker> {
     const worker = startThread({ database })
     const { promise: opened, resolve, reject } = Promise.withResolvers<Worker>()
@@ -83,11 +88,12 @@ export async function startViews(options: ViewsOptions): Promise<SessionViews> {
         return
       }
       if ('trouble' in message) {
-        writes = false
+        endTurn()
         onTrouble(message.trouble)
         return
       }
-      if (message.writes !== writes) (writes ? options.onTurnOver : options.onTurn)?.()
+      if (!message.writes) endTurn()
+      else if (!writes) options.onTurn?.()
       ;({ behind, nextIndex, writes } = message)
       startEnd ??= nextIndex + behind
       if ('opened' in message) {
@@ -99,7 +105,7 @@ export async function startViews(options: ViewsOptions): Promise<SessionViews> {
       onWorks()
     })
     worker.once('exit', () => {
-      writes = false
+      endTurn()
       // Whoever started it hears of it when it did not even open.
       if (!isOpen) reject(cause)
       else if (!closing) again(cause)

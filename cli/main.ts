@@ -9,6 +9,7 @@ import { doctorCommand } from './doctor.ts'
 import { loadEnvFile } from './env-file.ts'
 import { exportCommand } from './export.ts'
 import { helpOfCommand, helpOfProgram, paperOf } from './help.ts'
+import { migrateCommand } from './migrate.ts'
 import { rebuildCommand } from './rebuild.ts'
 import { sessionsCommand } from './sessions.ts'
 import { showCommand } from './show.ts'
@@ -25,6 +26,7 @@ const commands = [
   statsCommand,
   coverageCommand,
   doctorCommand,
+  migrateCommand,
   rebuildCommand,
   backupCommand,
 ]

@@ -1,26 +1,34 @@
 import { existsSync } from 'node:fs'
+import { readDatabase } from '../api/config.ts'
+import { nameOf } from '../api/database.ts'
 import { refuseRewound } from '../session-ends/follow.ts'
+import type { ViewsDatabase } from '../session-ends/rows.ts'
 import { rebuildViews } from '../session-ends/views-files.ts'
+import { rebuildPostgresViews } from '../session-ends/views-place-postgres.ts'
+import { postgresViews } from '../session-ends/views-postgres.ts'
 import { ViewsReader } from '../session-ends/views-reader.ts'
 import { viewsPathOf } from '../session-ends/views-schema.ts'
 import { sqliteViews } from '../session-ends/views-sqlite.ts'
 import { TrailError } from '../trail/error.ts'
+import type { TrailReader } from '../trail/store.ts'
+import { PostgresLink } from '../trail/stores/postgres-link.ts'
+import { openPostgresReader } from '../trail/stores/postgres-reader.ts'
+import { raisePostgresEpoch } from '../trail/stores/postgres-schema.ts'
 import { holdLock } from '../trail/stores/sqlite-lock.ts'
 import { openSqliteReader, raiseEpoch } from '../trail/stores/sqlite-reader.ts'
 import { commandOf } from './command.ts'
-import { readTrailFile } from './file-trail.ts'
 import { progress } from './progress.ts'
 import { sayOut } from './write-out.ts'
 
 export const rebuildCommand = commandOf({
   name: 'rebuild',
   summary: 'Make the session records anew from the trail.',
-  more: 'While the service is stopped. The old records stay until the new ones are done.',
+  more: 'Of a file, while the service is stopped; in PostgreSQL services may run. The old records stay until the new ones are done.',
   args: {
     'accept-restore': {
       type: 'boolean',
       description:
-        'The trail was restored from a backup on purpose: accept it, and raise its epoch. When the records show that nothing was restored, it stays.',
+        'The trail was restored from a backup on purpose: accept it, and raise its epoch. Of a file it stays when the records show that nothing was restored.',
     },
   },
   hint: 'rebuild takes --accept-restore only.',
@@ -35,21 +43,48 @@ export const rebuildCommand = commandOf({
   run: (args) => rebuild(args['accept-restore'] === true ? 'accept a restore' : 'as it was'),
 })
 
-async function rebuild(how: 'accept a restore' | 'as it was'): Promise<void> {
-  const path = readTrailFile('that is not done here yet.')
+type How = 'accept a restore' | 'as it was'
+
+async function rebuild(how: How): Promise<void> {
+  const database = readDatabase()
+  const startedAt = performance.now()
+  const entries =
+    database.engine === 'sqlite'
+      ? await rebuildFile(database.path, how)
+      : await rebuildInPostgres(database.url, how)
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
+  const place = database.engine === 'sqlite' ? viewsPathOf(database.path) : nameOf(database)
+  await sayOut(`${place}: made from ${entries} entries in ${seconds} s`)
+}
+
+async function rebuildFile(path: string, how: How): Promise<number> {
   const viewsPath = viewsPathOf(path)
   if (!existsSync(path)) openSqliteReader(path)
   using _ = holdLock(path)
   const trail = openSqliteReader(path)
   try {
-    const refused = await whyRefused(viewsPath, trail)
+    const refused = await whyRefused(sqliteViews(viewsPath), trail)
     if (refused && how === 'as it was') throw refused
     if (how === 'accept a restore') await acceptRestore(path, refused)
-    const startedAt = performance.now()
-    const entries = await rebuildViews({ path: viewsPath, trail, onProgress: progress('entries') })
-    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
-    await sayOut(`${viewsPath}: made from ${entries} entries in ${seconds} s`)
+    return await rebuildViews({ path: viewsPath, trail, onProgress: progress('entries') })
   } finally {
+    trail.close()
+  }
+}
+
+async function rebuildInPostgres(url: string, how: How): Promise<number> {
+  const trail = await openPostgresReader(url)
+  const link = new PostgresLink({ url, use: 'write', onConnect: async () => undefined })
+  try {
+    // Records in the same database were restored with the trail, and cannot show that it was: the operator says so.
+    if (how === 'accept a restore') await raisePostgresEpoch(url)
+    const refused = how === 'as it was' ? await whyRefused(postgresViews({ url }), trail) : null
+    if (refused) throw refused
+    const run = link.run.bind(link)
+    const written = { run, assertHeld: async () => undefined, close: link.close.bind(link) }
+    return await rebuildPostgresViews({ link: written, trail, onProgress: progress('entries') })
+  } finally {
+    await link.close()
     trail.close()
   }
 }
@@ -59,10 +94,10 @@ async function rebuild(how: 'accept a restore' | 'as it was'): Promise<void> {
  * Damaged records are no reason to refuse: they are made anew.
  */
 async function whyRefused(
-  viewsPath: string,
-  trail: ReturnType<typeof openSqliteReader>,
+  database: ViewsDatabase,
+  trail: TrailReader,
 ): Promise<TrailError | null | undefined> {
-  const views = new ViewsReader(sqliteViews(viewsPath))
+  const views = new ViewsReader(database)
   try {
     const position = await views.position()
     if (!position) return undefined

@@ -60,27 +60,37 @@ describe('the place of the session records in PostgreSQL', () => {
   it('is what an administrator made', async (t) => {
     const url = await newDatabase(t)
     const trail = await trailWith(t, reports)
-    await inDatabase(url, (client) => client.query(viewsMigrationSql()))
+    const sql = viewsMigrationSql('nobody')
+    await inDatabase(url, (client) => client.query(sql))
     const views = await openPostgresViews(linkTo(t, url), trail)
     await followAll(views, trail)
     assert.equal(views.position.nextIndex, reports.length)
+    await inDatabase(url, (client) => client.query(sql))
+    assert.equal((await openPostgresViews(linkTo(t, url), trail)).position.nextIndex, reports.length)
   })
 
   it('is made anew when its records are of an older version, and left alone when they are of a newer', async (t) => {
     const url = await newDatabase(t)
     const trail = await trailWith(t, reports)
     await followAll(await openPostgresViews(linkTo(t, url), trail), trail)
-    await rowsIn(url, `UPDATE logout_trail_views.position SET version = ${viewsVersion - 1}`)
+    await rowsIn(
+      url,
+      `COMMENT ON SCHEMA logout_trail_views IS 'logout-trail: session records, version ${viewsVersion - 1}'`,
+    )
     assert.equal((await openPostgresViews(linkTo(t, url), trail)).position.nextIndex, 0)
     assert.deepEqual(await sessionsIn(url), [])
 
-    await rowsIn(url, `UPDATE logout_trail_views.position SET version = ${viewsVersion + 1}, next_index = 7`)
+    await rowsIn(url, 'UPDATE logout_trail_views.position SET next_index = 7')
+    await rowsIn(
+      url,
+      `COMMENT ON SCHEMA logout_trail_views IS 'logout-trail: session records, version ${viewsVersion + 1}'`,
+    )
     await assert.rejects(
       openPostgresViews(linkTo(t, url), trail),
       isCoded('views-unusable', /a newer logout-trail keeps them/),
     )
-    const [position] = await rowsIn(url, 'SELECT version, next_index::int FROM logout_trail_views.position')
-    assert.deepEqual(position, { version: viewsVersion + 1, next_index: 7 })
+    const [position] = await rowsIn(url, 'SELECT next_index::int FROM logout_trail_views.position')
+    assert.deepEqual(position, { next_index: 7 })
   })
 
   it('is refused when it was made from another trail, or from a longer one', async (t) => {

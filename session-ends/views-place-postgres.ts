@@ -21,10 +21,52 @@ export async function openPostgresViews(link: ViewsLink, trail: TrailReader): Pr
   return views
 }
 
-/** What an administrator may run instead, for a role that may not make schemas. */
-export function viewsMigrationSql(): string {
-  const { tables, indexes } = viewsSchemaSql()
-  return `DROP SCHEMA IF EXISTS ${VIEWS_SCHEMA} CASCADE;\n${tables}\n${indexes}`
+/** Begins them or brings them to this version, as the service would; says whether anything was to be done. They know no trail yet. */
+export async function migratePostgresViews(run: ViewsLink['run']): Promise<boolean> {
+  return run(async (client) => {
+    await client.query('BEGIN')
+    const found = await versionIn(client)
+    if (found !== null && found > viewsVersion) throw tooNew(found)
+    if (found !== viewsVersion) await makeTables(client, VIEWS_SCHEMA)
+    await client.query('COMMIT')
+    return found !== viewsVersion
+  })
+}
+
+/** What an administrator may run instead; nothing changes when the tables are of this version already. `role`: of the service. */
+export function viewsMigrationSql(role: string): string {
+  return [
+    `-- Session records, version ${viewsVersion}: those of another version are made anew from the trail.`,
+    'DO $views$ BEGIN',
+    `  IF ${STATED} IS DISTINCT FROM '${stated(viewsVersion)}' THEN`,
+    `    ${madeAnew(VIEWS_SCHEMA).replaceAll('\n', '\n    ')}`,
+    '  END IF;',
+    'END $views$;',
+    '',
+    ...viewsGrantsFor(role).map((grant) => `-- ${grant}`),
+    '',
+  ].join('\n')
+}
+
+/** For a role that neither makes nor drops them. */
+export function viewsGrantsFor(role: string): string[] {
+  return [
+    `GRANT USAGE ON SCHEMA ${VIEWS_SCHEMA} TO ${role};`,
+    `GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA ${VIEWS_SCHEMA} TO ${role};`,
+  ]
+}
+
+/** The tables say their version before anything is in them. */
+const STATED = `obj_description(to_regnamespace('${VIEWS_SCHEMA}'), 'pg_namespace')`
+
+function stated(version: number): string {
+  return `logout-trail: session records, version ${version}`
+}
+
+function madeAnew(schema: string): string {
+  const { tables, indexes } = viewsSchemaSql(schema)
+  const comment = `COMMENT ON SCHEMA ${schema} IS '${stated(viewsVersion)}';`
+  return `DROP SCHEMA IF EXISTS ${schema} CASCADE;\n${tables}\n${indexes}\n${comment}`
 }
 
 async function begin(
@@ -40,14 +82,11 @@ async function begin(
   await client.query('COMMIT')
 }
 
-/** Null: there are no tables. 0: they are of no version yet, as an administrator makes them. */
+/** Null: there are none of ours. */
 async function versionIn(client: Client): Promise<number | null> {
-  const { rows } = await client.query<{ there: boolean }>(
-    `SELECT to_regclass('${VIEWS_SCHEMA}.position') IS NOT NULL AS there`,
-  )
-  if (!rows[0]?.there) return null
-  const found = await client.query<{ version: number }>(`SELECT version FROM ${VIEWS_SCHEMA}.position`)
-  return found.rows[0]?.version ?? viewsVersion
+  const { rows } = await client.query<{ stated: string | null }>(`SELECT ${STATED} AS stated`)
+  const version = /version (\d+)$/.exec(rows[0]?.stated ?? '')?.[1]
+  return version === undefined ? null : Number(version)
 }
 
 function tooNew(found: number): TrailError {
@@ -60,9 +99,8 @@ function tooNew(found: number): TrailError {
 const INSUFFICIENT_PRIVILEGE = '42501'
 
 async function makeTables(client: Client, schema: string): Promise<void> {
-  const { tables, indexes } = viewsSchemaSql(schema)
   try {
-    await client.query(`DROP SCHEMA IF EXISTS ${schema} CASCADE; ${tables} ${indexes}`)
+    await client.query(madeAnew(schema))
   } catch (cause) {
     if ((cause as { code?: unknown }).code !== INSUFFICIENT_PRIVILEGE) throw cause
     const message =

@@ -201,7 +201,7 @@ describe('the code in the documents', () => {
 
     for (const [, script] of used) assert.ok(script !== undefined && script in scripts, String(script))
     const commands = [...texts.matchAll(/`?logout-trail (start|backup|[a-z]+)\b/g)].map((match) => match[1])
-    const known = ['start', 'sessions', 'show', 'export', 'stats', 'coverage', 'doctor', 'rebuild', 'backup']
+    const known = 'start sessions show export stats coverage doctor migrate copy rebuild backup'.split(' ')
     for (const command of commands) assert.ok(known.includes(String(command)), String(command))
   })
 

@@ -1,10 +1,9 @@
 /** Service processes that share one PostgreSQL, and what an operator sees of them in the database. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { openPostgresReader } from '../trail/stores/postgres-reader.ts'
 import type { Entry } from '../trail/entry.ts'
 import { startClerkService, type ClerkService } from './clerk-service.ts'
 import { inDatabase } from './postgres.ts'
-import { query } from './postgres-trails.ts'
+import { query, until } from './postgres-trails.ts'
 import { newSecret, ofSession, signed } from './webhooks.ts'
 
 export const READER_KEY = 'k'.repeat(32)
@@ -64,12 +63,13 @@ export async function whoWrites<Service extends { process: { pid?: number | unde
   database: string,
   services: readonly Service[],
 ): Promise<[writer: Service, ...others: Service[]]> {
-  for (;;) {
+  let writer: Service | undefined
+  await until('one of them writes', async () => {
     const turn = await turnIn(database)
-    const writer = services.find(({ process }) => process.pid === turn?.pid)
-    if (writer) return [writer, ...services.filter((one) => one !== writer)]
-    await sleep(20)
-  }
+    writer = services.find(({ process }) => process.pid === turn?.pid)
+    return writer !== undefined
+  })
+  return [writer as Service, ...services.filter((one) => one !== writer)]
 }
 
 export async function entriesIn(database: string): Promise<Entry[]> {

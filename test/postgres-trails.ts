@@ -69,10 +69,11 @@ export interface Network {
   /** The same database, through this network. */
   url: string
   /**
-   * `open`; `silent`: takes what is sent and delivers nothing; `deaf`: delivers it, and loses the answers; `slow`: keeps
-   * the last five bytes back, with which a client of PostgreSQL says that its request is complete.
+   * `open`; `refused`: takes no new connection; `silent`: takes what is sent and delivers nothing; `deaf`: delivers it, and
+   * loses the answers; `slow`: keeps the last five bytes back, with which a client of PostgreSQL says that its request is
+   * complete.
    */
-  is: 'open' | 'silent' | 'deaf' | 'slow'
+  is: 'open' | 'refused' | 'silent' | 'deaf' | 'slow'
   /** Breaks every connection that is open. */
   cut(): void
   /** Bytes that the database answered and that were lost. */
@@ -90,6 +91,10 @@ export async function networkTo(t: TestContext, url: string): Promise<Network> {
     cut: () => sockets.forEach((socket) => socket.destroy()),
   }
   const server = createServer((near) => {
+    if (network.is === 'refused') {
+      near.destroy()
+      return
+    }
     const far = connect(Number(target.port), target.hostname)
     for (const [socket, other] of [[near, far] as const, [far, near] as const]) {
       sockets.add(socket)
@@ -104,7 +109,7 @@ export async function networkTo(t: TestContext, url: string): Promise<Network> {
       if (network.is !== 'silent') far.write(network.is === 'slow' ? bytes.subarray(0, -5) : bytes)
     })
     far.on('data', (bytes: Buffer) => {
-      if (network.is === 'open' || network.is === 'slow') near.write(bytes)
+      if (network.is !== 'silent' && network.is !== 'deaf') near.write(bytes)
       else network.lost += bytes.length
     })
   }).listen(0, '127.0.0.1')

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { seedOfThisRun } from './crash.ts'
 import { chanceFrom } from './disk-image.ts'
-import { newDatabase, startPostgres } from './postgres.ts'
+import { inDatabase, newDatabase, startPostgres } from './postgres.ts'
 import { entriesIn, readFrom, turnIn, whoWrites } from './postgres-services.ts'
 import { query, until } from './postgres-trails.ts'
 import { checkRecords, checkTurns, watchWhoWrites } from './postgres-watch.ts'
@@ -25,7 +25,7 @@ const BACK_WITHIN_MS = 5000
 describe('four services on one PostgreSQL under load', () => {
   it(
     'lose nothing that was promised while processes, connections and the server die, and keep every record right',
-    { timeout: 300_000 },
+    { timeout: 240_000 },
     async (t) => {
       const seed = seedOfThisRun()
       t.diagnostic(`seed ${seed}`)
@@ -38,9 +38,12 @@ describe('four services on one PostgreSQL under load', () => {
       const load = new StormLoad(random)
       await until('the records have begun', async () => (await whereRecordsStand(database)) !== null)
       await watchWhoWrites(database)
+      t.after(() => load.stop())
       load.start(members, LANES_EACH)
 
       t.diagnostic(`the turn went over after ${await pauseTheWriter(database, members)} ms`)
+      await pauseHalfway(database, members, 'reading')
+      await pauseHalfway(database, members, 'writing')
 
       const first = await storm({ database, members, random, forMs: 30_000 })
       await calm(members)
@@ -117,16 +120,42 @@ async function pauseTheWriter(database: string, members: readonly Member[]): Pro
   const [writer] = await whoWrites(database, members)
   const fence = (await turnIn(database))?.fence ?? NaN
   const pausedAt = performance.now()
-  const pause = writer.pause(PAUSE_MS)
-  await until('another writes', async () => {
-    const steps = await query(database, 'SELECT 1 FROM watch.steps WHERE fence > $1', [fence])
-    return steps.length > 0
-  })
+  const pause = writer.pause(() => sleep(PAUSE_MS))
+  await othersWrite(database, fence)
   const tookMs = Math.round(performance.now() - pausedAt)
   assert.ok(tookMs < TAKEN_WITHIN_MS, `${tookMs} ms`)
   await pause
   await writer.service.line(/this process does not write the session records any more/)
   return tookMs
+}
+
+async function othersWrite(database: string, fence: number): Promise<void> {
+  const steps = 'SELECT 1 FROM watch.steps WHERE fence > $1'
+  await until('another writes', async () => (await query(database, steps, [fence])).length > 0)
+}
+
+/**
+ * It has just read what it goes on from, or has written half of its transaction; and it wakes up as soon as another has done the work:
+ * what it had begun must not count.
+ */
+async function pauseHalfway(
+  database: string,
+  members: readonly Member[],
+  at: 'reading' | 'writing',
+): Promise<void> {
+  const [writer] = await whoWrites(database, members)
+  const fence = (await turnIn(database))?.fence ?? NaN
+  // It reads this table before it writes anything; or comes to it after it has moved the position.
+  const lock = at === 'reading' ? 'sessions IN ACCESS EXCLUSIVE MODE' : 'rollup_days IN EXCLUSIVE MODE'
+  let pause: Promise<void> = Promise.resolve()
+  await inDatabase(database, async (client) => {
+    await client.query(`BEGIN; LOCK TABLE logout_trail_views.${lock}`)
+    const waiting = `SELECT 1 FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE NOT granted AND application_name = $1`
+    await until('the writer waits', async () => (await query(database, waiting, [writer.name])).length > 0)
+    pause = writer.pause(() => othersWrite(database, fence))
+    await client.query('ROLLBACK')
+  })
+  await pause
 }
 
 /** Waits until all are up and can write. */

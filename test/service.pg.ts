@@ -50,7 +50,7 @@ const state = async (service: ClerkService, session: string) =>
 
 const count = (service: ClerkService, line: RegExp) => service.lines.filter((one) => line.test(one)).length
 
-describe('two services on one PostgreSQL', () => {
+describe('two services on one PostgreSQL', { concurrency: 3 }, () => {
   it('start at once on an empty database, share a trail, and are read alike', async (t) => {
     const { database, services } = await two(t)
     const [one, other] = services
@@ -171,7 +171,7 @@ describe('two services on one PostgreSQL', () => {
   })
 })
 
-describe('a PostgreSQL that goes away while services run', () => {
+describe('a PostgreSQL that goes away while services run', { concurrency: 3 }, () => {
   it('holds up no logout; all comes back by itself, and the log has said each thing once', async (t) => {
     const server = await startPostgres()
     const database = await newDatabase(t, server)
@@ -241,6 +241,19 @@ describe('a PostgreSQL that goes away while services run', () => {
     await until(async () => (await service.logout(signIn())).record === 'durable')
   })
 
+  for (const way of ['refused', 'silent'] as const) {
+    it(`keeps no service from stopping in time (${way})`, async (t) => {
+      const network = await networkTo(t, await newDatabase(t))
+      const service = await serviceOf(t, network.url)
+      await service.line(/this process writes the session records from now on/)
+      network.is = way
+      if (way === 'refused') network.cut()
+      assert.deepEqual(await service.logout(signIn()), logged)
+      assert.equal(await stop(service), 0)
+      assert.equal(count(service, /"msg":"stopped"/), 1)
+    })
+  }
+
   it('with its schema, as while a dump is read in, is written and read again when that is back', async (t) => {
     const database = await newDatabase(t)
     const service = await serviceOf(t, database)
@@ -280,7 +293,7 @@ describe('a PostgreSQL that goes away while services run', () => {
   })
 })
 
-describe('a backup that is put back', () => {
+describe('a backup that is put back', { concurrency: 3 }, () => {
   it('under a running service is refused as trail-rewound, and logouts are answered as logged', async (t) => {
     const server = await startPostgres()
     const database = await newDatabase(t, server)

@@ -83,7 +83,11 @@ export class StormLoad {
   /** Sends what nobody promised yet again, until all of it is. */
   async deliver(target: Target): Promise<void> {
     for (const sending of this.#unpromised) {
-      while (!(await this.#send(target, sending))) await sleep(20)
+      for (let times = 0; !(await this.#send(target, sending)); times += 1) {
+        if (times > 100)
+          throw new Error(`${sending.kind} ${sending.id} is not promised, however often it is sent`)
+        await sleep(50)
+      }
     }
   }
 

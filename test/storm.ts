@@ -58,11 +58,12 @@ export class Member implements Target {
     })
   }
 
-  async pause(ms: number): Promise<void> {
+  /** Stands still until `until` fulfils. */
+  async pause(until: () => Promise<unknown>): Promise<void> {
     await this.#meanwhile(async () => {
       this.disturbances += 1
       this.process.kill('SIGSTOP')
-      await sleep(ms)
+      await until()
       this.disturbances += 1
       this.process.kill('SIGCONT')
     })
@@ -131,7 +132,7 @@ function troubleOf(member: Member, { database, random }: Pick<StormOptions, 'dat
   const between = (from: number, to: number) => from + random() * (to - from)
   const troubles: Trouble[] = [
     ['kill', () => member.killAndStart()],
-    ['pause', () => member.pause(between(200, 5000))],
+    ['pause', () => member.pause(() => sleep(between(200, 5000)))],
     ['cut', async () => member.network.cut()],
     ['silence', () => member.lose('silent', between(500, 3000))],
     ['deafness', () => member.lose('deaf', between(500, 3000))],

@@ -68,6 +68,7 @@ const viewsLog: FileFacts = {
 
 const data: DataFacts = {
   trailPath: 'data/trail.db',
+  server: null,
   files: { found: [file, log, views, viewsLog] },
   disk: { found: { freeBytes: 40e9, totalBytes: 100e9 } },
   running: { found: true },

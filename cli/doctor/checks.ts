@@ -4,7 +4,9 @@ import { bareName, type Config } from '../../api/config.ts'
 import { info, wrong, type Check, type Verdict } from './check.ts'
 import * as clerk from './clerk-checks.ts'
 import * as data from './data-checks.ts'
-import type { DataFacts, Facts } from './facts.ts'
+import type { DataFacts, Facts, Found } from './facts.ts'
+import * as postgres from './postgres-checks.ts'
+import type { ServerFacts } from './postgres-facts.ts'
 import * as settings from './setting-checks.ts'
 import * as webhooks from './webhook-checks.ts'
 
@@ -12,6 +14,8 @@ interface Row {
   name: string
   /** The variables that it is about. When one is wrong, that is said once, with the configuration. */
   of: readonly string[]
+  /** The only one that it is about. */
+  engine?: 'sqlite' | 'postgres'
   judge: (facts: Facts) => Verdict
 }
 
@@ -33,14 +37,17 @@ const rows: readonly Row[] = [
     judge: ofConfig((config, { data, now }) => (data ? webhooks.webhooks(data, { config, now }) : noPath)),
   },
   { name: 'webhook events', of: [], judge: ofData(webhooks.webhookEvents) },
-  { name: 'service', of: [], judge: ofData(data.service) },
+  { name: 'server', of: [], engine: 'postgres', judge: ofServer(postgres.server) },
+  { name: 'service', of: [], engine: 'sqlite', judge: ofData(data.service) },
+  { name: 'service', of: [], engine: 'postgres', judge: ofServer(postgres.service) },
   { name: 'trail', of: [], judge: ofData((found, facts) => data.trail(found, issuerOf(facts))) },
   { name: 'session records', of: [], judge: ofData(data.records) },
   { name: 'coverage', of: [], judge: ofData(data.coverage) },
   { name: 'unconfirmed', of: [], judge: ofData(data.unconfirmed) },
-  { name: 'permissions', of: [], judge: ofData(data.permissions) },
-  { name: 'disk', of: [], judge: ofData(data.disk) },
-  { name: 'write-ahead log', of: [], judge: ofData(data.writeAheadLog) },
+  { name: 'permissions', of: [], engine: 'sqlite', judge: ofData(data.permissions) },
+  { name: 'disk', of: [], engine: 'sqlite', judge: ofData(data.disk) },
+  { name: 'disk', of: [], engine: 'postgres', judge: ofServer(postgres.disk) },
+  { name: 'write-ahead log', of: [], engine: 'sqlite', judge: ofData(data.writeAheadLog) },
   { name: 'logout endpoint', of: ['LOGOUT_ENDPOINT'], judge: ofConfig(settings.logoutEndpoint) },
   { name: 'audit required', of: ['AUDIT_REQUIRED'], judge: ofConfig(settings.auditRequired) },
   { name: 'addresses', of: ['IP_POLICY'], judge: ofConfig(settings.addresses) },
@@ -50,7 +57,9 @@ const rows: readonly Row[] = [
 
 export function checksOf(facts: Facts): Check[] {
   const bad = new Set(facts.problems.map(({ variable }) => bareName(variable)))
-  return rows.map(({ name, of, judge }) => {
+  const other = facts.data?.server ? 'sqlite' : 'postgres'
+  const looked = rows.filter(({ engine }) => engine !== other)
+  return looked.map(({ name, of, judge }) => {
     const variable = of.find((one) => bad.has(one))
     const verdict = variable ? info(`not looked at: ${variable} is wrong, see configuration`) : judge(facts)
     return { name, ...verdict }
@@ -62,6 +71,11 @@ const noPath = info('not looked at: DATABASE_URL is wrong, see configuration')
 
 function ofConfig(judge: (config: Config, facts: Facts) => Verdict) {
   return (facts: Facts) => (facts.config ? judge(facts.config, facts) : noConfig)
+}
+
+/** Only of a PostgreSQL. */
+function ofServer(judge: (server: Found<ServerFacts>) => Verdict) {
+  return ({ data }: Facts): Verdict => (data?.server ? judge(data.server) : noPath)
 }
 
 function ofClerk(judge: (found: ClerkFindings) => Verdict) {

@@ -79,7 +79,7 @@ function otherVersion(trailPath: string): Verdict {
 }
 
 /** What the trail says of itself has what to do about it in its second half; docs/OPERATE.md says more. */
-function ofFailure({ failed, code }: Failure): Verdict {
+export function ofFailure({ failed, code }: Failure): Verdict {
   const [found = failed, ...fix] = failed.split('; ')
   const more = code === null ? NOT_OURS : `docs/OPERATE.md says what to do about ${code}.`
   return wrong(found, sentence(fix.join('; ') || more))

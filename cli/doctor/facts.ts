@@ -4,7 +4,8 @@ import { dirname, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { askClerk, type ClerkFindings } from '../../api/ask-clerk.ts'
 import { examineConfig, readDatabase, type Config, type ConfigProblem } from '../../api/config.ts'
-import type { Database } from '../../api/database.ts'
+import { nameOf, type Database } from '../../api/database.ts'
+import { openReader, viewsOf } from '../../api/readable.ts'
 import { refuseRewound } from '../../session-ends/follow.ts'
 import { ViewsReader, type Figures } from '../../session-ends/views-reader.ts'
 import { viewsPathOf } from '../../session-ends/views-schema.ts'
@@ -15,6 +16,7 @@ import { messageOf, TrailError, type TrailErrorCode } from '../../trail/error.ts
 import type { TrailHead, TrailReader } from '../../trail/store.ts'
 import { isLockHeld } from '../../trail/stores/sqlite-lock.ts'
 import { openSqliteReader } from '../../trail/stores/sqlite-reader.ts'
+import { readServerFacts, type ServerFacts } from './postgres-facts.ts'
 
 /** What was found, or why it could not be looked for. */
 export type Found<T> = { found: T } | Failure
@@ -38,7 +40,10 @@ export interface Facts {
 }
 
 export interface DataFacts {
+  /** Of a PostgreSQL its address, without the password. */
   trailPath: string
+  /** Null: the trail is in a file. */
+  server: Found<ServerFacts> | null
   /** Those that are there. */
   files: Found<FileFacts[]>
   disk: Found<DiskFacts>
@@ -98,11 +103,46 @@ export async function gatherFacts(now: () => number): Promise<Facts> {
   const { config, problems } = examineConfig()
   const clerk = config && (await found(() => askClerk(config)))
   const wrongPath = problems.some(({ variable }) => variable === 'DATABASE_URL')
-  const data = wrongPath ? null : await gatherData(fileIn(config?.database ?? readDatabase()), now)
+  const data = wrongPath ? null : await gatherData(config?.database ?? readDatabase(), now)
   return { now: now(), problems, config, clerk, data }
 }
 
-async function gatherData(trailPath: string, now: () => number): Promise<DataFacts> {
+function gatherData(database: Database, now: () => number): Promise<DataFacts> {
+  return database.engine === 'sqlite' ? gatherFile(database.path, now) : gatherPostgres(database, now)
+}
+
+async function gatherPostgres(
+  database: Database & { engine: 'postgres' },
+  now: () => number,
+): Promise<DataFacts> {
+  const server = await found(() => readServerFacts(database.url))
+  const views = new ViewsReader(viewsOf(database))
+  const reader: Found<TrailReader> = 'failed' in server ? server : await found(() => openReader(database))
+  try {
+    return {
+      trailPath: nameOf(database),
+      server,
+      files: { found: [] },
+      disk: notOfFiles,
+      running: 'failed' in server ? server : { found: server.found.writer !== null },
+      trail: 'failed' in reader ? trailOf(reader) : await found(() => readTrail(reader.found)),
+      records: await found(() => readRecords(views, 'failed' in reader ? null : reader.found)),
+      figures: await found(async () => ((await views.position()) ? views.figures(now()) : null)),
+    }
+  } finally {
+    await views.close()
+    if ('found' in reader) reader.found.close()
+  }
+}
+
+const notOfFiles: Failure = { code: null, failed: 'The trail is in PostgreSQL.' }
+
+/** No service was started there yet: that is no failure. */
+function trailOf(failure: Failure): Found<null> {
+  return failure.code === 'trail-unreadable' ? { found: null } : failure
+}
+
+async function gatherFile(trailPath: string, now: () => number): Promise<DataFacts> {
   // Before anything is opened: SQLite makes files beside a trail that is read.
   const files = await found(() => filesOf(trailPath))
   const running = await found(() => isLockHeld(trailPath))
@@ -111,6 +151,7 @@ async function gatherData(trailPath: string, now: () => number): Promise<DataFac
   try {
     return {
       trailPath,
+      server: null,
       files,
       disk: await found(() => diskOf(trailPath)),
       running,
@@ -208,8 +249,4 @@ async function whyRewound(position: Position, trail: TrailReader): Promise<strin
     if (error instanceof TrailError && error.code === 'trail-rewound') return error.message
     throw error
   }
-}
-
-function fileIn(database: Database): string {
-  return database.engine === 'sqlite' ? database.path : ''
 }

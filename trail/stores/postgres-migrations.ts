@@ -235,12 +235,16 @@ export function stepSql({ sql, worksWith }: Migration, version: number): string 
  */
 export function migrationSql(from = 0): string {
   const steps = migrations.slice(from).map((migration, at) => stepSql(migration, from + at + 1))
-  return [
+  const transaction = [
     `-- logout-trail: the schema logout_trail, from version ${from} to ${schemaVersion}. Run it with psql -v ON_ERROR_STOP=1.`,
     'BEGIN;',
     `SELECT pg_advisory_xact_lock(${MIGRATION_LOCK});`,
     ...steps,
     'COMMIT;',
+  ]
+  const upToDate = [`-- logout-trail: the schema logout_trail is of version ${from} already.`]
+  return [
+    ...(steps.length > 0 ? transaction : upToDate),
     '',
     '-- Then, for the role that the service logs in as (here: logout_trail_service):',
     grantsFor('logout_trail_service').replaceAll(/^/gm, '-- '),

@@ -18,9 +18,16 @@ const MIGRATE_WITHIN_MS = 600_000
 
 export interface MigrateOptions {
   url: string
-  issuer: string
+  /** Null: the schema only; the first start of a service begins the trail. */
+  issuer: string | null
   /** Those of this program; tests bring more. */
   steps?: readonly Migration[]
+}
+
+/** Versions of the schema, before and now; 0: there was none. */
+export interface Migrated {
+  from: number
+  to: number
 }
 
 /**
@@ -28,7 +35,11 @@ export interface MigrateOptions {
  * nothing is to be done. In one transaction, under a lock: processes that start at once all succeed.
  * @throws {TrailError} when the server, the schema or the role will not do.
  */
-export async function migratePostgres({ url, issuer, steps = migrations }: MigrateOptions): Promise<void> {
+export async function migratePostgres({
+  url,
+  issuer,
+  steps = migrations,
+}: MigrateOptions): Promise<Migrated> {
   const link: PostgresLink = new PostgresLink({
     url,
     use: 'write',
@@ -36,11 +47,22 @@ export async function migratePostgres({ url, issuer, steps = migrations }: Migra
     onConnect: (client) => checkServer(client, link.place, 'write'),
   })
   try {
-    await link.run(async (client) => {
+    return await link.run(async (client) => {
       const found = await foundVersion(client, { place: link.place, known: steps.length })
       if (found < steps.length) await migrate(client, link.place, steps)
-      await beginTrail(client, issuer)
+      if (issuer !== null) await beginTrail(client, issuer)
+      return { from: found, to: Math.max(found, steps.length) }
     })
+  } finally {
+    await link.close()
+  }
+}
+
+/** The version of the schema; 0 when there is none. Changes nothing. @throws {TrailError} as `foundVersion` */
+export async function schemaVersionIn(url: string): Promise<number> {
+  const link = new PostgresLink({ url, use: 'read', onConnect: async () => undefined })
+  try {
+    return await link.run((client) => foundVersion(client, { place: link.place, known: migrations.length }))
   } finally {
     await link.close()
   }
