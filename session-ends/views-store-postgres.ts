@@ -92,7 +92,8 @@ class PostgresViewsStore implements ViewsStore {
     let next = this.#nextId ?? (await firstFreeId(client))
     const added = change.added.map((placed) => ({ ...placed, id: next++ }))
     const changed = change.changed.map(({ before, ...placed }) => ({ ...placed, id: before.id }))
-    await putSessions(client, [...added, ...changed])
+    await putSessions(client, { name: 'add sessions', text: ADD_SESSIONS, placed: added })
+    await putSessions(client, { name: 'change sessions', text: CHANGE_SESSIONS, placed: changed })
     await addEntries(client, [...added, ...changed])
     await addUserEnds(client, change.userEnds)
     await addUp(client, change)
@@ -128,15 +129,37 @@ async function firstFreeId(client: Client): Promise<number> {
 
 type PlacedAt = Placed & { id: number }
 
-const COLUMNS = ['id', ...sessionColumns].join(', ')
-const PUT_SESSIONS = `
-  INSERT INTO sessions (${COLUMNS}) SELECT ${COLUMNS} FROM json_populate_recordset(NULL::sessions, $1)
+const columns = ['id', ...sessionColumns] as const
+
+const texts = new Set<(typeof columns)[number]>([
+  'session_id',
+  'user_id',
+  'client_id',
+  'actor_id',
+  'org_id',
+  'intent',
+  'request_actor_id',
+  'last_intent',
+  'last_request_actor_id',
+  'end_kind',
+])
+
+/** A list for each column: as JSON the same rows are a quarter of the server's work. */
+const ADD_SESSIONS = `
+  INSERT INTO sessions (${columns.join(', ')})
+  SELECT * FROM unnest(${columns.map((name, at) => `$${at + 1}::${texts.has(name) ? 'text' : 'bigint'}[]`).join(', ')})`
+
+const CHANGE_SESSIONS = `${ADD_SESSIONS}
   ON CONFLICT (id) DO UPDATE SET ${sessionColumns.map((name) => `${name} = excluded.${name}`).join(', ')}`
 
-async function putSessions(client: Client, placed: readonly PlacedAt[]): Promise<void> {
+async function putSessions(
+  client: Client,
+  { name, text, placed }: { name: string; text: string; placed: readonly PlacedAt[] },
+): Promise<void> {
   if (placed.length === 0) return
   const rows = placed.map(({ id, row }) => ({ ...row, id }))
-  await client.query({ name: 'put sessions', text: PUT_SESSIONS, values: [JSON.stringify(rows)] })
+  const values = columns.map((column) => listOf(rows.map((row) => row[column])))
+  await client.query({ name, text, values })
 }
 
 async function addEntries(client: Client, placed: readonly PlacedAt[]): Promise<void> {
@@ -228,6 +251,15 @@ async function addRollup(
 type Value = string | number
 
 /** For `unnest`: a list for each column. */
-function columnsOf(rows: readonly (readonly Value[])[], count: number): Value[][] {
-  return Array.from({ length: count }, (_, at) => rows.map((row) => row[at] ?? 0))
+function columnsOf(rows: readonly (readonly Value[])[], count: number): string[] {
+  return Array.from({ length: count }, (_, at) => listOf(rows.map((row) => row[at] ?? 0)))
+}
+
+/** As PostgreSQL writes an array; `pg` would look at each element much longer. */
+function listOf(values: readonly (Value | null)[]): string {
+  const written = values.map((value) => {
+    if (value === null) return 'NULL'
+    return typeof value === 'number' ? String(value) : `"${value.replaceAll(/["\\]/g, '\\$&')}"`
+  })
+  return `{${written.join()}}`
 }
