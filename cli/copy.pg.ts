@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { history } from '../examples/demo/history.ts'
 import { newDatabase } from '../test/postgres.ts'
-import { open, query } from '../test/postgres-trails.ts'
+import { open, query, until } from '../test/postgres-trails.ts'
 import { finished, runCli } from '../test/service.ts'
 import { newPath } from '../test/trail-files.ts'
 import { TrailError } from '../trail/error.ts'
 import { allEntries, duplicate, durable, ISSUER, logout, NOON } from '../trail/stores/conformance.ts'
+import { migratePostgres } from '../trail/stores/postgres-schema.ts'
 import { openSqliteStore } from '../trail/stores/sqlite.ts'
 
-const reports = history({ until: NOON, days: 30, sessionsADay: 200 })
+const reports = history({ until: NOON, days: 30, sessionsADay: 400 })
 
 /** A file with all reports, and its entries. */
 async function file(t: TestContext) {
@@ -21,6 +21,16 @@ async function file(t: TestContext) {
   const { trailId } = await store.head()
   await store.close()
   return { path, entries, trailId }
+}
+
+/** Whether a copy is under way, and so many entries are in it. */
+async function isThere(url: string, entries: number): Promise<boolean> {
+  const found = await query(
+    url,
+    `SELECT 1 FROM logout_trail.trail WHERE works_with > 1 AND (SELECT count(*) FROM logout_trail.entries) >= $1`,
+    [entries],
+  )
+  return found.length > 0
 }
 
 const copying = (path: string, url: string) => runCli(['copy', '--from', `file:${path}`, '--to', url])
@@ -60,17 +70,18 @@ describe('logout-trail copy', () => {
   it('goes on after kill -9 at any moment, and until it is whole no service starts on it', async (t) => {
     const { path, entries } = await file(t)
     const url = await newDatabase(t)
+    await migratePostgres({ url, issuer: null })
     let wasUnfinished = 0
-    for (const afterMs of [350, 420, 500, 600, 700, 800]) {
+    for (const part of [0, 0.2, 0.5, 0.8]) {
       const child = copying(path, url)
       const over = finished(child)
-      await Promise.race([sleep(afterMs), over])
+      await Promise.race([
+        until('so much is there', () => isThere(url, Math.floor(part * entries.length))),
+        over,
+      ])
       child.kill('SIGKILL')
       await over
-      const begun = await query(url, `SELECT to_regclass('logout_trail.trail') IS NOT NULL AS is`)
-      if (begun[0]?.['is'] !== true) continue
-      const [trail] = await query(url, 'SELECT works_with > 1 AS unfinished FROM logout_trail.trail')
-      if (trail?.['unfinished'] !== true) continue
+      if (!(await isThere(url, 0))) continue
       wasUnfinished += 1
       await assert.rejects(
         open(t, url),
