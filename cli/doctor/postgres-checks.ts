@@ -20,7 +20,7 @@ export function server(server: Found<ServerFacts>): Verdict {
       'Set fsync=on: what is answered durable is lost with its power.',
     )
   if (connections >= MANY_CONNECTIONS * connectionsLimit)
-    return warning(found, 'Raise max_connections, or end some clients: a service needs up to nine.')
+    return warning(found, 'Raise max_connections, or end some clients: a service has up to eleven.')
   return fine(found)
 }
 
