@@ -10,7 +10,12 @@ import { PostgresLink } from '../trail/stores/postgres-link.ts'
 import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
 import { openSqliteStore } from '../trail/stores/sqlite.ts'
 import { followAll, followOnce } from './follow.ts'
-import { openPostgresViews, rebuildPostgresViews, viewsMigrationSql } from './views-place-postgres.ts'
+import {
+  openPostgresViews,
+  rebuildPostgresViews,
+  viewsGrantsFor,
+  viewsMigrationSql,
+} from './views-place-postgres.ts'
 import { viewsVersion } from './views-schema.ts'
 import type { ViewsLink } from './views-store-postgres.ts'
 
@@ -133,6 +138,22 @@ describe('the place of the session records in PostgreSQL', () => {
     assert.equal(again.position.nextIndex, reports.length)
     const sessions = new Set(reports.flatMap(({ session_id }) => session_id ?? []))
     assert.equal((await sessionsIn(url)).length, sessions.size)
+  })
+
+  it('lets in whoever was let in before, when an administrator makes it anew', async (t) => {
+    const url = await newDatabase(t)
+    const trail = await trailWith(t, reports)
+    const { role, url: ofRole } = await newRole(t, url)
+    await inDatabase(url, (client) => client.query(viewsMigrationSql(role)))
+    await inDatabase(url, (client) => client.query(viewsGrantsFor(role).join('\n')))
+    const sees = () => rowsIn(ofRole, 'SELECT count(*)::int AS n FROM logout_trail_views.sessions')
+    assert.deepEqual(await sees(), [{ n: 0 }])
+    await rebuildPostgresViews({ link: linkTo(t, url), trail })
+    const [rebuilt] = await sees()
+    assert.ok(Number(rebuilt?.['n']) > 0)
+    await rowsIn(url, `COMMENT ON SCHEMA logout_trail_views IS 'logout-trail: session records, version 1'`)
+    await inDatabase(url, (client) => client.query(viewsMigrationSql(role)))
+    assert.deepEqual(await sees(), [{ n: 0 }])
   })
 
   it('is made anew by one at a time', async (t) => {

@@ -37,11 +37,7 @@ export async function migratePostgresViews(run: ViewsLink['run']): Promise<boole
 export function viewsMigrationSql(role: string): string {
   return [
     `-- Session records, version ${viewsVersion}: those of another version are made anew from the trail.`,
-    'DO $views$ BEGIN',
-    `  IF ${STATED} IS DISTINCT FROM '${stated(viewsVersion)}' THEN`,
-    `    ${madeAnew(VIEWS_SCHEMA).replaceAll('\n', '\n    ')}`,
-    '  END IF;',
-    'END $views$;',
+    withItsRoles(madeAnew(VIEWS_SCHEMA), `${STATED} IS DISTINCT FROM '${stated(viewsVersion)}'`),
     '',
     ...viewsGrantsFor(role).map((grant) => `-- ${grant}`),
     '',
@@ -89,6 +85,25 @@ async function versionIn(client: Client): Promise<number | null> {
   return version === undefined ? null : Number(version)
 }
 
+/** Replaces the schema when that holds: whoever was let in beside its owner is let into the new one. */
+function withItsRoles(replacing: string, when = 'true'): string {
+  const grants = viewsGrantsFor('%1$I').join(' ')
+  return `DO $replaced$
+DECLARE
+  roles text[];
+  role text;
+BEGIN
+  IF NOT (${when}) THEN RETURN; END IF;
+  SELECT array_agg(DISTINCT r.rolname::text) INTO roles
+  FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) a JOIN pg_roles r ON r.oid = a.grantee
+  WHERE n.nspname = '${VIEWS_SCHEMA}' AND a.grantee <> n.nspowner;
+${replacing}
+  FOREACH role IN ARRAY coalesce(roles, '{}') LOOP
+    EXECUTE format('${grants}', role);
+  END LOOP;
+END $replaced$;`
+}
+
 function tooNew(found: number): TrailError {
   return new TrailError(
     'views-unusable',
@@ -100,7 +115,7 @@ const INSUFFICIENT_PRIVILEGE = '42501'
 
 async function makeTables(client: Client, schema: string): Promise<void> {
   try {
-    await client.query(madeAnew(schema))
+    await client.query(schema === VIEWS_SCHEMA ? withItsRoles(madeAnew(schema)) : madeAnew(schema))
   } catch (cause) {
     if ((cause as { code?: unknown }).code !== INSUFFICIENT_PRIVILEGE) throw cause
     const message =
@@ -120,6 +135,14 @@ async function addPosition(client: Client, schema: string, { trailId, epoch }: P
 
 const NEXT = `${VIEWS_SCHEMA}_next`
 const REBUILD_LOCK = 7_262_001
+
+/** Whoever reads or writes begins with `position`: once that is locked, nobody waits for a table that somebody else has. */
+const REPLACE = `
+  IF to_regclass('${VIEWS_SCHEMA}.position') IS NOT NULL THEN
+    LOCK TABLE ${VIEWS_SCHEMA}.position IN ACCESS EXCLUSIVE MODE;
+  END IF;
+  DROP SCHEMA IF EXISTS ${VIEWS_SCHEMA} CASCADE;
+  ALTER SCHEMA ${NEXT} RENAME TO ${VIEWS_SCHEMA};`
 
 export interface PostgresRebuilding {
   link: ViewsLink
@@ -143,12 +166,7 @@ export async function rebuildPostgresViews({ link, trail, onProgress }: Postgres
   const views = await Views.of(postgresViewsStore(link, NEXT))
   const done = await followAll(views, trail, onProgress)
   await link.run((client) =>
-    client.query(`
-      BEGIN;
-      DROP SCHEMA IF EXISTS ${VIEWS_SCHEMA} CASCADE;
-      ALTER SCHEMA ${NEXT} RENAME TO ${VIEWS_SCHEMA};
-      COMMIT;
-      SELECT pg_advisory_unlock(${REBUILD_LOCK})`),
+    client.query(`BEGIN; ${withItsRoles(REPLACE)} COMMIT; SELECT pg_advisory_unlock(${REBUILD_LOCK})`),
   )
   return done
 }

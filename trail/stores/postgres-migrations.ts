@@ -223,8 +223,8 @@ export function stepSql({ sql, worksWith }: Migration, version: number): string 
     sql,
     '',
     `INSERT INTO logout_trail.migrations (version, works_with) VALUES (${version}, ${worksWith});`,
-    '-- Waits for appends under way; those that come after it know.',
-    `UPDATE logout_trail.trail SET works_with = ${worksWith};`,
+    '-- Waits for appends under way; those that come after it know. An unfinished copy stays closed to every program.',
+    `UPDATE logout_trail.trail SET works_with = ${worksWith} WHERE works_with < ${worksWith};`,
     '',
   ].join('\n')
 }
