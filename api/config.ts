@@ -98,7 +98,7 @@ const schema = z.object({
     .transform(databaseOf)
     .refine((database) => database !== null, {
       error:
-        'This is not a place that can be written to; use file:<path>, for example file:data/trail.db, or postgres://<user>:<password>@<host>/<database>.',
+        'This is not a place that can be written to; use file:<path>, for example file:data/trail.db, or postgres://<user>:<password>@<host>/<database>, in which / @ # ? of the password are percent-encoded.',
     })
     .optional(),
   CLERK_PUBLISHABLE_KEY: z

@@ -13,7 +13,10 @@ export function databaseOf(url: string): Database | null {
 }
 
 function isPostgres(url: string): boolean {
-  return /^postgres(ql)?:\/\//.test(url) && URL.canParse(url)
+  if (!/^postgres(ql)?:\/\//.test(url)) return false
+  const parsed = URL.parse(url)
+  // An unescaped `/` in a password ends the host there: what is left of it would be shown as the name of the database.
+  return parsed !== null && !parsed.pathname.includes('@')
 }
 
 /** For people: without the password, and whatever else stands in the URL. */

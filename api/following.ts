@@ -24,6 +24,8 @@ export interface Following {
 
 export interface FollowingOptions {
   onSetAside: (path: string, error: TrailError) => void
+  /** Whether this process may write the records cannot be asked; it is tried again. */
+  onTrouble: (error: unknown) => void
 }
 
 /** @throws {TrailError} `trail-rewound` when this is not the trail that the records were made from */
@@ -33,7 +35,7 @@ export async function openFollowing(database: Database, options: FollowingOption
   try {
     return database.engine === 'sqlite'
       ? await inFile({ trail, records, path: viewsPathOf(database.path) }, options)
-      : await inPostgres({ trail, records, url: database.url })
+      : await inPostgres({ trail, records, url: database.url }, options)
   } catch (error) {
     // Open connections would keep the thread from ending, and whoever waits for that from hearing why.
     await records.close()
@@ -63,10 +65,13 @@ async function inFile(
   }
 }
 
-async function inPostgres({ trail, records, url }: Read & { url: string }): Promise<Following> {
+async function inPostgres(
+  { trail, records, url }: Read & { url: string },
+  { onTrouble }: FollowingOptions,
+): Promise<Following> {
   const position = await records.position()
   if (position) await refuseRewound(position, trail)
-  const writing = new LeasedViews({ trail, url })
+  const writing = new LeasedViews({ trail, url, onTrouble })
   return {
     trail,
     records,
@@ -98,10 +103,24 @@ class LeasedViews {
   readonly #lease: KeptLease
   #open: { views: Views; fence: number } | null = null
 
-  constructor({ trail, url }: { trail: TrailReader; url: string }) {
+  constructor({
+    trail,
+    url,
+    onTrouble,
+  }: {
+    trail: TrailReader
+    url: string
+    onTrouble: (error: unknown) => void
+  }) {
     this.#trail = trail
     this.#url = url
-    this.#lease = keepLease({ url, name: 'session records', onTaken: isLookedAt, onLost: isLookedAt })
+    this.#lease = keepLease({
+      url,
+      name: 'session records',
+      onTaken: isLookedAt,
+      onLost: isLookedAt,
+      onTrouble,
+    })
   }
 
   async views(): Promise<Views | null> {

@@ -58,6 +58,7 @@ const tell = (message: ViewsMessage) => port.postMessage(message)
 try {
   const following = await openFollowing(database, {
     onSetAside: (path, { message }) => tell({ setAside: path, message }),
+    onTrouble: (error) => tell({ trouble: messageOf(error) }),
   })
   try {
     // Of several processes one writes; its turn begins below, where what fails is tried again.
@@ -80,12 +81,12 @@ async function follow(following: Following): Promise<void> {
   let told: Progress | null = null
   while (!closing.signal.aborted) {
     try {
-      await figures()
       const views = await following.writable()
       const taken = views ? await followOnce(views, following.trail) : 0
       const progress = await progressOf(following, views)
       if (isNews(progress, told)) tell(progress)
       told = progress
+      await figures()
       if (taken < AT_ONCE) await sleep(POLL_MS)
     } catch (error) {
       if (!(await following.passes(error))) throw error

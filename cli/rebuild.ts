@@ -76,13 +76,17 @@ async function rebuildInPostgres(url: string, how: How): Promise<number> {
   const trail = await openPostgresReader(url)
   const link = new PostgresLink({ url, use: 'write', onConnect: async () => undefined })
   try {
-    // Records in the same database were restored with the trail, and cannot show that it was: the operator says so.
-    if (how === 'accept a restore') await raisePostgresEpoch(url)
     const refused = how === 'as it was' ? await whyRefused(postgresViews({ url }), trail) : null
     if (refused) throw refused
     const run = link.run.bind(link)
     const written = { run, assertHeld: async () => undefined, close: link.close.bind(link) }
-    return await rebuildPostgresViews({ link: written, trail, onProgress: progress('entries') })
+    return await rebuildPostgresViews({
+      link: written,
+      trail,
+      // Records in the same database were restored with the trail, and cannot show that it was: the operator says so.
+      onceItCan: how === 'accept a restore' ? () => raisePostgresEpoch(url) : undefined,
+      onProgress: progress('entries'),
+    })
   } finally {
     await link.close()
     trail.close()

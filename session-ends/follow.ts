@@ -15,14 +15,15 @@ export async function followOnce(views: Views, trail: TrailReader): Promise<numb
   return entries.length
 }
 
-/** Takes all that there is; gives how many entries there were at the beginning. `onProgress`: of them so many are done. */
+/** Takes all that there is now, and not what comes meanwhile; gives how many entries there were at the beginning. `onProgress`: of them so many are done. */
 export async function followAll(
   views: Views,
   trail: TrailReader,
   onProgress?: (done: number, of: number) => void,
 ): Promise<number> {
   const { nextIndex } = await trail.head()
-  while ((await followOnce(views, trail)) > 0) onProgress?.(views.position.nextIndex, nextIndex)
+  while (views.position.nextIndex < nextIndex && (await followOnce(views, trail)) > 0)
+    onProgress?.(Math.min(views.position.nextIndex, nextIndex), nextIndex)
   return nextIndex
 }
 

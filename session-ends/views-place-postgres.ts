@@ -147,6 +147,8 @@ const REPLACE = `
 export interface PostgresRebuilding {
   link: ViewsLink
   trail: TrailReader
+  /** Nobody else rebuilds, and the tables could be made: what is to be done before the records are begun. */
+  onceItCan?: (() => Promise<void>) | undefined
   /** Told again and again how many entries of how many are done. */
   onProgress?: (done: number, of: number) => void
 }
@@ -156,13 +158,15 @@ export interface PostgresRebuilding {
  * ones finds the new, and goes on from there.
  * @throws {TrailError} `trail-locked` when another rebuild runs
  */
-export async function rebuildPostgresViews({ link, trail, onProgress }: PostgresRebuilding): Promise<number> {
-  const beginning = await beginningOf(trail)
+export async function rebuildPostgresViews(rebuilding: PostgresRebuilding): Promise<number> {
+  const { link, trail, onceItCan, onProgress } = rebuilding
   await link.run(async (client) => {
     await onlyOne(client)
     await makeTables(client, NEXT)
-    await addPosition(client, NEXT, beginning)
   })
+  await onceItCan?.()
+  const beginning = await beginningOf(trail)
+  await link.run((client) => addPosition(client, NEXT, beginning))
   const views = await Views.of(postgresViewsStore(link, NEXT))
   const done = await followAll(views, trail, onProgress)
   await link.run((client) =>

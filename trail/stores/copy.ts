@@ -120,10 +120,7 @@ class Copy {
 
   async all(onProgress: Copying['onProgress']): Promise<void> {
     const { nextIndex } = this.#trail
-    await this.#ask('SELECT logout_trail.add_partitions($1, $2)', [
-      nextIndex + PARTITION_SIZE / 2,
-      PARTITION_SIZE,
-    ])
+    await this.#makeRoom(nextIndex + PARTITION_SIZE / 2)
     const [last] = await this.#ask('SELECT coalesce(max("index"), -1) AS at FROM logout_trail.entries')
     for (let after = Number(last?.['at']); ;) {
       const rows = this.#entries(after)
@@ -133,6 +130,18 @@ class Copy {
       onProgress?.(after + 1, 2 * nextIndex)
     }
     await this.#keys(onProgress)
+  }
+
+  /** A few partitions at a time: more at once are taken for a mistake. */
+  async #makeRoom(upTo: number): Promise<void> {
+    for (let reached = 0; reached < upTo;) {
+      const next = Math.min(upTo, reached + 5 * PARTITION_SIZE)
+      const [row] = await this.#ask('SELECT logout_trail.add_partitions($1, $2) AS reached', [
+        next,
+        PARTITION_SIZE,
+      ])
+      reached = Number(row?.['reached'])
+    }
   }
 
   async #keys(onProgress: Copying['onProgress']): Promise<void> {

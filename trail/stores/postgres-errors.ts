@@ -33,7 +33,7 @@ const RESTORED =
 const known: Record<string, [code: TrailErrorCode, sentence: (said: string) => string]> = {
   [raised.rewound]: ['trail-rewound', (said) => `${said}: ${RESTORED}`],
   [raised.replaced]: ['trail-replaced', (said) => said],
-  [raised.epochRaised]: ['trail-unavailable', (said) => said],
+  [raised.epochRaised]: ['trail-rewound', (said) => said],
   [raised.leaseLost]: ['trail-locked', (said) => said],
   [raised.tooNew]: ['trail-too-new', (said) => said],
   '28P01': ['trail-unavailable', (said) => `${said}; check the user and the password of DATABASE_URL`],

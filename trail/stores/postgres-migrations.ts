@@ -101,7 +101,7 @@ DECLARE
   least_program integer;
 BEGIN
   -- For this transaction: an answer means that the disk has it, whatever the server or the role is set to.
-  IF current_setting('synchronous_commit') = 'off' THEN
+  IF current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') THEN
     PERFORM set_config('synchronous_commit', 'on', true);
   END IF;
   SELECT t.trail_id, t.epoch, t.works_with INTO found_trail, found_epoch, least_program
@@ -180,7 +180,7 @@ BEGIN
   EXCEPTION WHEN SQLSTATE 'LT009' THEN NULL;
   END;
   -- What was set inside was taken back too.
-  IF current_setting('synchronous_commit') = 'off' THEN
+  IF current_setting('synchronous_commit') IN ('off', 'local', 'remote_write') THEN
     PERFORM set_config('synchronous_commit', 'on', true);
   END IF;
   UPDATE logout_trail.trail SET checked_at = clock_timestamp() WHERE one = 1;

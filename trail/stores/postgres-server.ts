@@ -1,5 +1,6 @@
 /** What is worth knowing of the server that answers: how durable its commits are, and whether it is the one of before. */
 import type { Client } from 'pg'
+import { sqlState } from './postgres-errors.ts'
 
 export interface ServerSettings {
   version: string
@@ -56,12 +57,20 @@ async function identityOf(client: Client): Promise<Identity> {
     `SELECT has_function_privilege('pg_catalog.pg_control_system()', 'execute') AS system,
             has_function_privilege('pg_catalog.pg_walfile_name(pg_lsn)', 'execute') AS timeline`,
   )
-  if (!rows[0]?.system || !rows[0].timeline) return { systemId: null, timeline: null }
-  // A file of the write-ahead log begins with its timeline, eight hexadecimal digits.
-  const identity = await client.query<Identity>(
-    `SELECT system_identifier::text AS "systemId",
-            ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::bigint AS timeline
-     FROM pg_control_system()`,
-  )
-  return identity.rows[0] ?? { systemId: null, timeline: null }
+  if (!rows[0]?.system || !rows[0].timeline) return unknown
+  try {
+    // A file of the write-ahead log begins with its timeline, eight hexadecimal digits.
+    const identity = await client.query<Identity>(
+      `SELECT system_identifier::text AS "systemId",
+              ('x' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))::bit(32)::bigint AS timeline
+       FROM pg_control_system()`,
+    )
+    return identity.rows[0] ?? unknown
+  } catch (error) {
+    // Some that grant both refuse all the same. A hint is not worth a trail that cannot be opened.
+    if (sqlState(error) === null) throw error
+    return unknown
+  }
 }
+
+const unknown: Identity = { systemId: null, timeline: null }

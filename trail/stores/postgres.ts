@@ -122,12 +122,12 @@ class PostgresStore implements TrailStore {
   }
 
   #remember(distinct: readonly Placed[], answers: readonly Answer[]): void {
-    const last = answers.findLastIndex(({ is_new }) => is_new)
-    const placed = distinct[last]
-    const answer = answers[last]
-    if (!placed || !answer) return
-    this.#seen = { index: answer.at_index, key: placed.key }
-    this.#partitionAhead(answer.at_index + 1)
+    // Also a repeat: that it is there was promised too.
+    for (const [at, { at_index }] of answers.entries()) {
+      const placed = distinct[at]
+      if (placed && at_index > this.#seen.index) this.#seen = { index: at_index, key: placed.key }
+    }
+    this.#partitionAhead(this.#seen.index + 1)
   }
 
   read(after: number, limit: number): Promise<Entry[]> {
