@@ -181,7 +181,7 @@ class Copy {
     if (hash === other) return hash
     throw new TrailError(
       'trail-corrupt',
-      `The copy in ${this.#link.place} is not the same as the file (SHA-256 ${other} and ${hash}); drop the schema logout_trail there, and copy again.`,
+      `The copy in ${this.#link.place} is not the same as the file (SHA-256 ${other} and ${hash}). If both were used since, they have gone on apart, and each has entries of its own: remove neither. To copy again, rename the schema logout_trail there first.`,
     )
   }
 
