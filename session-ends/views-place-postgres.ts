@@ -37,7 +37,7 @@ export async function migratePostgresViews(run: ViewsLink['run']): Promise<boole
 export function viewsMigrationSql(role: string): string {
   return [
     `-- Session records, version ${viewsVersion}: those of another version are made anew from the trail.`,
-    withItsRoles(madeAnew(VIEWS_SCHEMA), `${STATED} IS DISTINCT FROM '${stated(viewsVersion)}'`),
+    MAKE_UNLESS_THERE,
     '',
     ...viewsGrantsFor(role).map((grant) => `-- ${grant}`),
     '',
@@ -85,7 +85,11 @@ async function versionIn(client: Client): Promise<number | null> {
   return version === undefined ? null : Number(version)
 }
 
-/** Replaces the schema when that holds: whoever was let in beside its owner is let into the new one. */
+/** Any numbers that nobody else has: for the length of a rebuild, and while one schema takes the place of another. */
+const REBUILD_LOCK = 7_262_001
+const REPLACING_LOCK = 7_262_002
+
+/** Replaces the schema when that holds, one after the other: whoever was let in beside its owner is let into the new one. */
 function withItsRoles(replacing: string, when = 'true'): string {
   const grants = viewsGrantsFor('%1$I').join(' ')
   return `DO $replaced$
@@ -93,6 +97,7 @@ DECLARE
   roles text[];
   role text;
 BEGIN
+  PERFORM pg_advisory_xact_lock(${REPLACING_LOCK});
   IF NOT (${when}) THEN RETURN; END IF;
   SELECT array_agg(DISTINCT r.rolname::text) INTO roles
   FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) a JOIN pg_roles r ON r.oid = a.grantee
@@ -103,6 +108,12 @@ ${replacing}
   END LOOP;
 END $replaced$;`
 }
+
+/** Another process may have been faster. */
+const MAKE_UNLESS_THERE = withItsRoles(
+  madeAnew(VIEWS_SCHEMA),
+  `${STATED} IS DISTINCT FROM '${stated(viewsVersion)}'`,
+)
 
 function tooNew(found: number): TrailError {
   return new TrailError(
@@ -115,7 +126,7 @@ const INSUFFICIENT_PRIVILEGE = '42501'
 
 async function makeTables(client: Client, schema: string): Promise<void> {
   try {
-    await client.query(schema === VIEWS_SCHEMA ? withItsRoles(madeAnew(schema)) : madeAnew(schema))
+    await client.query(schema === VIEWS_SCHEMA ? MAKE_UNLESS_THERE : madeAnew(schema))
   } catch (cause) {
     if ((cause as { code?: unknown }).code !== INSUFFICIENT_PRIVILEGE) throw cause
     const message =
@@ -134,7 +145,6 @@ async function addPosition(client: Client, schema: string, { trailId, epoch }: P
 }
 
 const NEXT = `${VIEWS_SCHEMA}_next`
-const REBUILD_LOCK = 7_262_001
 
 /** Whoever reads or writes begins with `position`: once that is locked, nobody waits for a table that somebody else has. */
 const REPLACE = `
