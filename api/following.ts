@@ -101,7 +101,7 @@ class LeasedViews {
   readonly #trail: TrailReader
   readonly #url: string
   readonly #lease: KeptLease
-  #open: { views: Views; fence: number } | null = null
+  #open: { views: Views; fence: number; link: PostgresLink } | null = null
 
   constructor({
     trail,
@@ -125,9 +125,10 @@ class LeasedViews {
 
   async views(): Promise<Views | null> {
     const { held } = this.#lease
-    if (this.#open && this.#open.fence !== held?.fence) await this.letGo()
+    // A server that comes back after a crash may have lost the last of the records.
+    if (this.#open && (this.#open.fence !== held?.fence || !this.#open.link.isOpen)) await this.letGo()
     if (!held) return null
-    this.#open ??= { views: await this.#opened(held), fence: held.fence }
+    this.#open ??= await this.#opened(held)
     return this.#open.views
   }
 
@@ -143,7 +144,7 @@ class LeasedViews {
     await this.#lease.close()
   }
 
-  async #opened(held: Held): Promise<Views> {
+  async #opened(held: Held): Promise<{ views: Views; fence: number; link: PostgresLink }> {
     const link = new PostgresLink({ url: this.#url, use: 'write', onConnect: async () => undefined })
     const leased = {
       run: link.run.bind(link),
@@ -151,7 +152,7 @@ class LeasedViews {
       close: link.close.bind(link),
     }
     try {
-      return await openPostgresViews(leased, this.#trail)
+      return { views: await openPostgresViews(leased, this.#trail), fence: held.fence, link }
     } catch (error) {
       await link.close()
       throw error

@@ -84,7 +84,7 @@ export async function startService(config: Config, logs: Logs): Promise<Service>
     metrics.sweepEnded()
   }
   const postgres =
-    config.database.engine === 'postgres' ? postgresLog(logs.logger, CONFIRM_OVER_A_NETWORK_MS) : null
+    config.database.engine === 'postgres' ? postgresLog(logs.logger, OVER_A_NETWORK.confirmWithinMs) : null
   const clerk = clerkOf(config, { development, logs, metrics })
   const trail = await openTrail(config, {
     issuer: clerk.issuer,
@@ -202,8 +202,11 @@ function clerkOfDashboard({ clerk, readerUserIds }: Config): DashboardDeps['cler
   return publishableKey && frontendApi && readerUserIds.length > 0 ? { publishableKey, frontendApi } : null
 }
 
-/** A database that is away must not hold up a sign-out: its writer tries again, and the logout is answered as logged. */
-const CONFIRM_OVER_A_NETWORK_MS = 250
+/**
+ * A database that is away must not hold up a sign-out: its writer tries again, and the logout is answered as logged. And a backup may be
+ * put in its place, and accepted, while this process is away from it: what a repeat is, only the database can say.
+ */
+const OVER_A_NETWORK = { confirmWithinMs: 250, recentLimit: 0 }
 
 async function openTrail(
   config: Config,
@@ -231,7 +234,7 @@ async function openTrail(
   return new Trail({
     store,
     now: Date.now,
-    ...(postgres ? { confirmWithinMs: CONFIRM_OVER_A_NETWORK_MS } : {}),
+    ...(postgres ? OVER_A_NETWORK : {}),
     observe: {
       committed: (reports, durationMs) => {
         metrics.committed(reports, durationMs)

@@ -226,6 +226,25 @@ describe('a PostgreSQL that goes away while services run', { concurrency: 3 }, (
     assert.ok(!service.lines.some((line) => line.includes(decodeURIComponent(new URL(database).password))))
   })
 
+  it('and lost the last session records when it crashed has them made again', async (t) => {
+    const database = await newDatabase(t)
+    const network = await networkTo(t, database)
+    const service = await serviceOf(t, network.url)
+    const person = signIn()
+    assert.deepEqual(await service.logout(person), durable)
+    await until(async () => (await state(service, person.session)) === 'requested')
+    network.is = 'refused'
+    network.cut()
+    // Commits of the records do not wait for the disk.
+    await query(
+      database,
+      `TRUNCATE ${['sessions', 'session_entries', 'webhook_mix', 'heard', 'rollup_quarters', 'rollup_days'].map((table) => `logout_trail_views.${table}`).join()}`,
+    )
+    await query(database, `UPDATE logout_trail_views.position SET next_index = 0, last_hash = ''`)
+    network.is = 'open'
+    await until(async () => (await state(service, person.session)) === 'requested')
+  })
+
   it('without a word costs a logout its 250 ms', async (t) => {
     const network = await networkTo(t, await newDatabase(t))
     const service = await serviceOf(t, network.url)
@@ -320,6 +339,28 @@ describe('a backup that is put back', { concurrency: 3 }, () => {
     assert.match(line, /logout-trail rebuild --accept-restore/)
     assert.match((await service.notReady()) ?? '', /rebuild --accept-restore/)
     assert.equal((await entriesIn(database)).length, 1)
+  })
+
+  it('and accepted while a service is away from it leaves no repeat to memory', async (t) => {
+    const database = await newDatabase(t)
+    const network = await networkTo(t, database)
+    const service = await serviceOf(t, network.url)
+    const [kept, lost] = [signIn(), signIn()]
+    assert.deepEqual(await service.logout(kept), durable)
+    assert.deepEqual(await service.logout(lost), durable)
+    network.is = 'refused'
+    network.cut()
+    for (const table of ['entries', 'dedupe'])
+      await query(database, `DELETE FROM logout_trail.${table} WHERE "index" = 1`)
+    await query(database, 'UPDATE logout_trail.trail SET epoch = epoch + 1')
+    network.is = 'open'
+    let answer = logged
+    await until(async () => {
+      answer = await service.logout(lost)
+      return answer.record !== 'logged'
+    })
+    assert.deepEqual(answer, durable)
+    assert.deepEqual(await service.logout(kept), duplicate)
   })
 
   it('behind the session records keeps a service from starting, in one sentence', async (t) => {

@@ -41,7 +41,7 @@ export interface TrailOptions {
   queueLimit?: number
   /** How many reports go into one transaction. */
   batchLimit?: number
-  /** How many committed keys are remembered, to answer a repeat without the store. */
+  /** How many committed keys are remembered, to answer a repeat without the store; 0: every repeat asks it. */
   recentLimit?: number
   observe?: TrailObserver
 }
