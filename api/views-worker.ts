@@ -2,7 +2,7 @@
 import { constants, setPriority } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
-import { AT_ONCE, followOnce } from '../session-ends/follow.ts'
+import { followOnce } from '../session-ends/follow.ts'
 import type { Figures } from '../session-ends/views-reader.ts'
 import type { Views } from '../session-ends/views.ts'
 import { messageOf, TrailError, type TrailErrorCode } from '../trail/error.ts'
@@ -34,6 +34,9 @@ interface Progress {
 
 /** How long a new entry may wait before it is looked for: many at once cost less than a few at a time. */
 const POLL_MS = 200
+/** Of a store that takes so many: it is shared with those who log out, and the more at once, the less it has to do for each. */
+const MANY = 1000
+const POLL_AMONG_MANY_MS = 1000
 
 /** After what passes by itself. */
 const TRY_AGAIN_MS = 1000
@@ -82,12 +85,13 @@ async function follow(following: Following): Promise<void> {
   while (!closing.signal.aborted) {
     try {
       const views = await following.writable()
+      const asked = views?.atOnce ?? 1
       const taken = views ? await followOnce(views, following.trail) : 0
       const progress = await progressOf(following, views)
       if (isNews(progress, told)) tell(progress)
       told = progress
       await figures()
-      if (taken < AT_ONCE) await sleep(POLL_MS)
+      if (taken < asked) await sleep(taken > MANY ? POLL_AMONG_MANY_MS : POLL_MS)
     } catch (error) {
       if (!(await following.passes(error))) throw error
       told = null

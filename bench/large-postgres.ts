@@ -20,7 +20,7 @@ const ENTRIES_AT_MOST = 1_000_000
 export interface LargePostgres {
   url: string
   /** Bytes, with their indexes. */
-  bytesOfASession: { rows: number; indexes: number; entries: number; rollups: number }
+  bytesOfASession: { rows: number; indexes: number; rollups: number }
   bytesOfAnEntry: { rows: number; index: number; dedupe: number }
 }
 
@@ -89,7 +89,7 @@ async function insert(
   await client.query(
     `INSERT INTO sessions
        (id, session_id, user_id, client_id, org_id, org_at, started_at, alive_at, requested_at, intent, last_requested_at,
-        expire_at, abandon_at, end_kind, end_at, end_exact, begun, webhook_ends, device, first_index, last_index, outcome, at, day, over_by)
+        expire_at, abandon_at, end_kind, end_at, end_exact, begun, webhook_ends, device, first_index, last_index, entries, outcome, at, day, over_by)
      SELECT i + 1, ${id('sess', 'i')}, ${id('user', `(i * 104729) % ${users}`)}, ${id('client', 'i')},
         'org_' || (i % ${ORGS}), started, started, started + lasted,
         CASE WHEN fate < 62 THEN started + lasted END, CASE WHEN fate < 62 THEN 'user' END, CASE WHEN fate < 62 THEN started + lasted END,
@@ -98,15 +98,12 @@ async function insert(
           WHEN fate = 98 THEN 'session.unknown' END,
         CASE WHEN fate < 99 THEN started + lasted END, CASE WHEN fate < 96 THEN (fate NOT BETWEEN 80 AND 89)::integer END, 1,
         CASE WHEN fate < 80 THEN 2 WHEN fate BETWEEN 90 AND 95 THEN 4 ELSE 0 END,
-        i % 3, 3 * i, 3 * i + 2,
+        i % 3, 3 * i, 3 * i + 2, ARRAY[3 * i, 3 * i + 1, 3 * i + 2],
         CASE WHEN fate < 80 THEN 3 WHEN fate < 90 THEN 6 WHEN fate < 96 THEN 2 WHEN fate < 98 THEN 9 WHEN fate = 98 THEN 11 ELSE 0 END,
         started + lasted, (started + lasted) / 86400000, started + 604800000
      FROM (SELECT i, (i * 37) % 100 AS fate, (${Date.now() - YEAR_MS} + i * ${spacing}::float8)::bigint AS started,
              600000 + (i * 7919) % 28800000 AS lasted
            FROM generate_series(${from}::bigint, ${to - 1}) AS i) AS s`,
-  )
-  await client.query(
-    `INSERT INTO session_entries SELECT i + 1, 3 * i + part FROM generate_series(${from}::bigint, ${to - 1}) AS i, generate_series(0, 2) AS part`,
   )
 }
 
@@ -190,7 +187,6 @@ async function sizesOf(
     bytesOfASession: {
       rows: await each(`pg_table_size(${views('sessions')})`),
       indexes: await each(`pg_indexes_size(${views('sessions')})`),
-      entries: await each(`pg_total_relation_size(${views('session_entries')})`),
       rollups: await each(rollups.map((name) => `pg_total_relation_size(${views(name)})`).join(' + ')),
     },
     bytesOfAnEntry: {

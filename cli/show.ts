@@ -1,6 +1,6 @@
 import { nameOf } from '../api/database.ts'
 import { rfc3339, sessionJson } from '../api/session-json.ts'
-import { ENTRIES_LIMIT } from '../session-ends/views-reader.ts'
+import { ENTRIES_LIMIT } from '../session-ends/views-schema.ts'
 import type { Entry } from '../trail/entry.ts'
 import { commandOf, OR_OUTPUT } from './command.ts'
 import { withRecords } from './records.ts'

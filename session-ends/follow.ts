@@ -5,12 +5,9 @@ import type { Views } from './views.ts'
 import { hashOf } from './views-schema.ts'
 import type { Position } from './views-store.ts'
 
-/** Entries in one transaction: sessions lie anywhere in the file, and many together share its pages. */
-export const AT_ONCE = 1000
-
 /** Takes what is new, once; gives how many entries that were. */
 export async function followOnce(views: Views, trail: TrailReader): Promise<number> {
-  const entries = await trail.read(views.position.nextIndex - 1, AT_ONCE)
+  const entries = await trail.read(views.position.nextIndex - 1, views.atOnce)
   await views.apply(entries)
   return entries.length
 }

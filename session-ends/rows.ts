@@ -17,6 +17,8 @@ export interface Dialect {
   isOneOf: (values: readonly (string | number)[]) => RawBuilder<unknown>
   /** `WHERE ${where} AND … ORDER BY ${order}`: the rows of a list behind a place, found in its index and in the order of their ids. */
   behind: (list: List, place: Place) => { where: RawBuilder<unknown>; order: RawBuilder<unknown> }
+  /** The first entries of the session in this place, in their order. */
+  entriesOf: (id: number, limit: number) => RawBuilder<{ index: number }>
   /** `SELECT found.id …`, to be ordered and cut: for each row of `of` what `ids` selects, which may name `of`. */
   idsForEach: (of: RawBuilder<unknown>, ids: RawBuilder<unknown>) => RawBuilder<unknown>
 }

@@ -57,6 +57,9 @@ describe('the place of the session records in PostgreSQL', () => {
     const trail = await trailWith(t, reports)
     await followOnce(await openPostgresViews(linkTo(t, url), trail), trail)
     const views = await openPostgresViews(linkTo(t, url), trail)
+    const { nextIndex } = views.position
+    assert.ok(nextIndex > 0 && nextIndex < reports.length)
+    await followAll(views, trail)
     assert.equal(views.position.nextIndex, reports.length)
     const sessions = new Set(reports.flatMap(({ session_id }) => session_id ?? []))
     assert.equal((await sessionsIn(url)).length, sessions.size)

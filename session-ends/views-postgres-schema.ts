@@ -1,6 +1,9 @@
 /**
  * The views in PostgreSQL: the tables of `views-schema.ts`, in a schema of their own. Ids have the collation "C", the order of their
  * bytes, as in SQLite. Where SQLite's indexes end with the row's place by themselves, these name `id`: it is the order of every list.
+ *
+ * A row costs 28 bytes and an index its key once more, so the entries of a session stand in its own row: the first `ENTRIES_LIMIT` of them.
+ * Columns are in the order in which they fit without gaps.
  */
 import { ENDED, REQUESTED } from './outcome.ts'
 
@@ -8,7 +11,7 @@ export const VIEWS_SCHEMA = 'logout_trail_views'
 
 const ID = 'text COLLATE "C"'
 const ROLLUP =
-  'measure smallint NOT NULL, at bigint NOT NULL, outcome smallint NOT NULL, part smallint NOT NULL, sessions bigint NOT NULL'
+  'measure smallint NOT NULL, outcome smallint NOT NULL, at bigint NOT NULL, part smallint NOT NULL'
 const ROLLUP_KEY = 'measure, at, outcome, part'
 
 /** In the order in which they are made. */
@@ -23,26 +26,25 @@ const tables = {
     unanswered_first bigint, unanswered_last bigint`,
   sessions: `
     id bigint PRIMARY KEY,
-    session_id ${ID} NOT NULL UNIQUE,
-    user_id ${ID}, client_id ${ID}, actor_id ${ID}, org_id ${ID}, org_at bigint,
-    started_at bigint, alive_at bigint,
-    requested_at bigint, intent text, request_actor_id ${ID},
-    last_requested_at bigint, last_intent text, last_request_actor_id ${ID},
-    still_active_at bigint, expire_at bigint, abandon_at bigint,
-    end_kind text, end_at bigint, end_exact smallint, begun smallint NOT NULL, webhook_ends smallint NOT NULL,
-    device smallint,
     first_index bigint NOT NULL, last_index bigint NOT NULL,
-    outcome smallint NOT NULL, at bigint, day integer, over_by bigint, due_at bigint`,
-  session_entries: 'session bigint NOT NULL, "index" bigint NOT NULL, PRIMARY KEY (session, "index")',
+    org_at bigint, started_at bigint, alive_at bigint, requested_at bigint, last_requested_at bigint,
+    still_active_at bigint, expire_at bigint, abandon_at bigint, end_at bigint,
+    at bigint, over_by bigint, due_at bigint,
+    day integer,
+    outcome smallint NOT NULL, begun smallint NOT NULL, webhook_ends smallint NOT NULL, end_exact smallint, device smallint,
+    session_id ${ID} NOT NULL UNIQUE,
+    user_id ${ID}, client_id ${ID}, actor_id ${ID}, org_id ${ID},
+    intent text, request_actor_id ${ID}, last_intent text, last_request_actor_id ${ID}, end_kind text,
+    entries bigint[] NOT NULL`,
   user_ends: `
     user_id ${ID} NOT NULL, "index" bigint NOT NULL, kind text NOT NULL, occurred_at bigint NOT NULL,
     PRIMARY KEY (user_id, "index")`,
   webhook_mix: 'webhook_ends smallint PRIMARY KEY, sessions bigint NOT NULL',
   heard: 'source text PRIMARY KEY, at bigint NOT NULL',
-  orgs: `id bigint PRIMARY KEY, org_id ${ID} NOT NULL UNIQUE`,
-  rollup_quarters: `${ROLLUP}, PRIMARY KEY (${ROLLUP_KEY})`,
-  rollup_days: `${ROLLUP}, PRIMARY KEY (${ROLLUP_KEY})`,
-  rollup_org_quarters: `org bigint NOT NULL, ${ROLLUP}, PRIMARY KEY (org, ${ROLLUP_KEY})`,
+  orgs: `id integer PRIMARY KEY, org_id ${ID} NOT NULL UNIQUE`,
+  rollup_quarters: `${ROLLUP}, sessions bigint NOT NULL, PRIMARY KEY (${ROLLUP_KEY})`,
+  rollup_days: `${ROLLUP}, sessions bigint NOT NULL, PRIMARY KEY (${ROLLUP_KEY})`,
+  rollup_org_quarters: `org integer NOT NULL, ${ROLLUP}, sessions integer NOT NULL, PRIMARY KEY (org, ${ROLLUP_KEY})`,
 }
 
 export const viewsTables = Object.keys(tables) as (keyof typeof tables)[]

@@ -160,8 +160,8 @@ const SESSIONS = 30_000
 
 /** One user in 10 is in `org_0`; nine of ten outcomes are 3, none is 8; two days. */
 const FILL = `
-  INSERT INTO ${VIEWS_SCHEMA}.sessions (id, session_id, user_id, org_id, begun, webhook_ends, first_index, last_index, outcome, at, day)
-  SELECT i, 'sess_' || i, 'user_' || i / 100, 'org_' || i % 10, 1, 0, i, i, CASE WHEN i % 10 = 0 THEN 2 ELSE 3 END,
+  INSERT INTO ${VIEWS_SCHEMA}.sessions (id, session_id, user_id, org_id, begun, webhook_ends, first_index, last_index, entries, outcome, at, day)
+  SELECT i, 'sess_' || i, 'user_' || i / 100, 'org_' || i % 10, 1, 0, i, i, ARRAY[i], CASE WHEN i % 10 = 0 THEN 2 ELSE 3 END,
     i * 5000::bigint, i * 5000::bigint / 86400000
   FROM generate_series(1, ${SESSIONS}) AS i`
 

@@ -49,6 +49,8 @@ const dialect: Dialect = {
       order: sql`${column} ${ordered}, id ${ordered}`,
     }
   },
+  entriesOf: (id, limit) =>
+    sql`SELECT unnest(entries) AS "index" FROM sessions WHERE id = ${id} LIMIT ${limit}`,
   idsForEach: (of, ids) => sql`SELECT found.id FROM ${of} CROSS JOIN LATERAL (${ids}) AS found`,
 }
 

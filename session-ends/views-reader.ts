@@ -8,7 +8,7 @@ import { measures } from './rollups.ts'
 import { sumsOf } from './rollup-sums.ts'
 import type { Rows, ViewsDatabase } from './rows.ts'
 import { rowColumns, userEndsOf, type SessionRow } from './session-rows.ts'
-import { positionFrom, QUARTER_MS } from './views-schema.ts'
+import { ENTRIES_LIMIT, positionFrom, QUARTER_MS } from './views-schema.ts'
 import type { Position, Unanswered } from './views-store.ts'
 
 export interface FoundSession {
@@ -46,8 +46,6 @@ export interface Figures {
   webhookMix: WebhookMix[]
   unanswered: Unanswered | null
 }
-
-export const ENTRIES_LIMIT = 1000
 
 /** Each answer is of one moment; what is asked inside `atOneMoment` is of the same one. */
 export class ViewsReader {
@@ -132,10 +130,7 @@ export async function sessionIn(rows: Rows, id: string, now: number): Promise<Fo
   const [row] = await rows.all(sql<SessionRow>`SELECT ${rowColumns} FROM sessions WHERE session_id = ${id}`)
   if (!row) return null
   const ends = await userEndsOf(rows, row.user_id === null ? [] : [row.user_id])
-  const own = await rows.all(
-    sql<{ index: number }>`
-      SELECT "index" FROM session_entries WHERE session = ${row.id} ORDER BY "index" LIMIT ${ENTRIES_LIMIT}`,
-  )
+  const own = await rows.all(rows.dialect.entriesOf(row.id, ENTRIES_LIMIT))
   const indexes = [...own, ...ends].map(({ index }) => index)
   return {
     record: recordOf(row, ends, now),

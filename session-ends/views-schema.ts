@@ -16,6 +16,9 @@ import type { Position } from './views-store.ts'
  */
 export const viewsVersion = 6
 
+/** Entries of a session that are shown: the first. */
+export const ENTRIES_LIMIT = 1000
+
 /** `at` is in quarters of an hour, or in days, since 1970; `measure` and `part` are as in `rollups.ts`. */
 const ROLLUP =
   'measure INTEGER NOT NULL, at INTEGER NOT NULL, outcome INTEGER NOT NULL, part INTEGER NOT NULL, sessions INTEGER NOT NULL'

@@ -31,6 +31,8 @@ const dialect: Dialect = {
     const { is, ordered } = orders[order]
     return { where: sql`${and} AND ${column} = ${value} AND id ${is} ${beyond}`, order: sql`id ${ordered}` }
   },
+  entriesOf: (id, limit) =>
+    sql`SELECT "index" FROM session_entries WHERE session = ${id} ORDER BY "index" LIMIT ${limit}`,
   idsForEach: (of, ids) =>
     sql`SELECT found.id FROM ${of} CROSS JOIN sessions AS found WHERE found.id IN (${ids})`,
 }

@@ -6,8 +6,9 @@ import { anyEntry } from '../test/entry-arbitraries.ts'
 import { newDatabase } from '../test/postgres.ts'
 import type { Entry, SessionId } from '../trail/entry.ts'
 import { VIEWS_SCHEMA, viewsSchemaSql, viewsTables } from './views-postgres-schema.ts'
-import { openForWriting, viewsVersion } from './views-schema.ts'
+import { ENTRIES_LIMIT, openForWriting, viewsVersion } from './views-schema.ts'
 import { postgresViewsStore, type ViewsLink } from './views-store-postgres.ts'
+import { sessionColumns } from './views-store.ts'
 import { sqliteViewsStore } from './views-store-sqlite.ts'
 import { Views } from './views.ts'
 
@@ -64,12 +65,24 @@ async function applied(views: Views, given: readonly Entry[], atOnce: number): P
   for (let at = 0; at < given.length; at += atOnce) await views.apply(given.slice(at, at + atOnce))
 }
 
-/** Organisations by their ids: their numbers are in the order in which they came. Of a mix of which there are none there may be a row. */
+/**
+ * Organisations by their ids: their numbers are in the order in which they came. Of a mix of which there are none there may be a row. In
+ * PostgreSQL the entries of a session are in its row.
+ */
 const TABLES = [
-  ...viewsTables.filter((table) => !['orgs', 'rollup_org_quarters', 'webhook_mix'].includes(table)),
+  ...viewsTables.filter(
+    (table) => !['sessions', 'orgs', 'rollup_org_quarters', 'webhook_mix'].includes(table),
+  ),
+  'sessions',
+  'session_entries',
   'webhook_mix WHERE sessions <> 0',
   'rollup_org_quarters JOIN orgs ON orgs.id = org',
 ]
+
+const IN_ROWS: Record<string, string> = {
+  sessions: `SELECT ${['id', ...sessionColumns].join()} FROM sessions`,
+  session_entries: 'SELECT id AS session, unnest(entries) AS "index" FROM sessions',
+}
 
 function queryOf(table: string): string {
   const columns = table.includes('JOIN') ? 'org_id, measure, at, outcome, part, sessions' : '*'
@@ -91,7 +104,7 @@ function sorted(rows: readonly object[]): string[] {
 async function inPostgres(client: Client): Promise<string[][]> {
   const found: string[][] = []
   await client.query(`SET search_path TO ${VIEWS_SCHEMA}`)
-  for (const table of TABLES) found.push(sorted((await client.query(queryOf(table))).rows))
+  for (const table of TABLES) found.push(sorted((await client.query(IN_ROWS[table] ?? queryOf(table))).rows))
   return found
 }
 
@@ -156,6 +169,21 @@ describe('the views in PostgreSQL', () => {
     held = true
     await views.apply(given.slice(2))
     assert.deepEqual(await inPostgres(client), await inSqlite(given, 4))
+  })
+
+  it('keep the first entries of a session, and no more than are shown', async (t) => {
+    const client = await connected(t)
+    const [entry] = fc.sample(anyEntry, { seed: 5, numRuns: 1 })
+    assert.ok(entry)
+    const same = { ...entry, kind: 'logout.requested', session_id: 'sess_1' as SessionId } as const
+    await emptied(client)
+    const views = await Views.of(postgresViewsStore(linkOf(client)))
+    await applied(views, indexed(Array.from({ length: ENTRIES_LIMIT + 20 }, () => same)), ENTRIES_LIMIT - 10)
+    const { rows } = await client.query(`SELECT entries FROM ${VIEWS_SCHEMA}.sessions`)
+    assert.deepEqual(
+      (rows[0] as { entries: string[] }).entries.map(Number),
+      Array.from({ length: ENTRIES_LIMIT }, (_, index) => index),
+    )
   })
 
   it('take nothing of a batch of which a row is refused', async (t) => {

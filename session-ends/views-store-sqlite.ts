@@ -22,6 +22,8 @@ export function sqliteViewsStore(db: DatabaseSync): ViewsStore {
   const ofUser = db.prepare('SELECT * FROM sessions WHERE user_id = ?')
   const endsOf = db.prepare('SELECT * FROM user_ends WHERE user_id = ?')
   return {
+    // With more the thread keeps more memory, and is no faster.
+    mostAtOnce: 1000,
     position: async () => positionOf(db),
     sessions: async (ids, users) => {
       const found: unknown[] = []

@@ -68,6 +68,8 @@ export interface Placed {
 }
 
 export interface ViewsStore {
+  /** Entries of one `write`: sessions lie anywhere in a table, and many together share its pages, its index and its round trips. */
+  readonly mostAtOnce: number
   position(): Promise<Position>
   /** Those that are stored, of these ids, and all of these users. */
   sessions(ids: Iterable<SessionId>, users: Iterable<UserId>): Promise<StoredSession[]>

@@ -17,13 +17,19 @@ import type {
   ViewsStore,
 } from './views-store.ts'
 
+/** A batch that takes longer is halved, and one that takes less than a quarter of it is doubled. */
+const BATCH_MS = 1000
+const FIRST_BATCH = 100
+
 export class Views {
   readonly #store: ViewsStore
   #position: Position
+  #atOnce: number
 
   private constructor(store: ViewsStore, position: Position) {
     this.#store = store
     this.#position = position
+    this.#atOnce = Math.min(FIRST_BATCH, store.mostAtOnce)
   }
 
   static async of(store: ViewsStore): Promise<Views> {
@@ -34,8 +40,19 @@ export class Views {
     return this.#position
   }
 
+  /** How many entries to give to `apply`: a slow database has to be done with them before it counts as unavailable. */
+  get atOnce(): number {
+    return this.#atOnce
+  }
+
   /** The next entries of the trail. What is already in the views is left out. */
   async apply(entries: readonly Entry[]): Promise<void> {
+    const startedAt = performance.now()
+    await this.#apply(entries)
+    this.#learn(entries.length, performance.now() - startedAt)
+  }
+
+  async #apply(entries: readonly Entry[]): Promise<void> {
     const from = this.#position
     const fresh = entries.filter(({ index }) => index >= from.nextIndex)
     const last = fresh.at(-1)
@@ -52,6 +69,13 @@ export class Views {
 
   close(): Promise<void> {
     return this.#store.close()
+  }
+
+  #learn(entries: number, tookMs: number): void {
+    const { mostAtOnce } = this.#store
+    if (tookMs > BATCH_MS) this.#atOnce = Math.max(FIRST_BATCH, Math.floor(this.#atOnce / 2))
+    else if (entries >= this.#atOnce && tookMs < BATCH_MS / 4)
+      this.#atOnce = Math.min(2 * this.#atOnce, mostAtOnce)
   }
 
   async #changesBy(fresh: readonly Entry[]): Promise<Omit<ViewsChange, 'from' | 'to' | 'heard'>> {

@@ -238,7 +238,7 @@ describe('a PostgreSQL that goes away while services run', { concurrency: 3 }, (
     // Commits of the records do not wait for the disk.
     await query(
       database,
-      `TRUNCATE ${['sessions', 'session_entries', 'webhook_mix', 'heard', 'rollup_quarters', 'rollup_days'].map((table) => `logout_trail_views.${table}`).join()}`,
+      `TRUNCATE ${['sessions', 'webhook_mix', 'heard', 'rollup_quarters', 'rollup_days'].map((table) => `logout_trail_views.${table}`).join()}`,
     )
     await query(database, `UPDATE logout_trail_views.position SET next_index = 0, last_hash = ''`)
     network.is = 'open'

@@ -69,19 +69,21 @@ function whyNot(column: Column, value: unknown): string | null {
   return value.includes('\u0000') ? 'holds the character NUL' : null
 }
 
-/** The parameters of `append` from `keys` on, as PostgreSQL writes arrays. */
-export function arraysOf(distinct: readonly Placed[]): string[] {
+/** The parameters of `append` from `keys` on, as PostgreSQL writes arrays; null: what no report states. */
+export function arraysOf(distinct: readonly Placed[]): (string | null)[] {
   const keys = distinct.map(({ key }) => `"\\\\x${key.toString('hex')}"`)
   return [`{${keys.join()}}`, ...stated.map((column) => arrayOf(column, distinct))]
 }
 
-function arrayOf(column: Column, distinct: readonly Placed[]): string {
+function arrayOf(column: Column, distinct: readonly Placed[]): string | null {
+  let stated = false
   const values = distinct.map(({ report }) => {
     const value = (report as Partial<Entry>)[column] ?? null
     if (value === null) return 'NULL'
+    stated = true
     return typeof value === 'number' ? String(value) : quoted(value)
   })
-  return `{${values.join()}}`
+  return stated ? `{${values.join()}}` : null
 }
 
 function quoted(text: string): string {

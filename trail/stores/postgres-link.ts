@@ -160,6 +160,8 @@ async function setSession(client: Client, timeoutMs: number): Promise<void> {
     tcp_keepalives_interval: '1',
     tcp_keepalives_count: '3',
     default_transaction_isolation: 'read committed',
+    // Many rows at once look dear to the planner, and are not.
+    jit: 'off',
   }
   // Of those that this version of the server knows.
   await client.query(
