@@ -5,7 +5,8 @@ import { dedupeKey } from './dedupe-key.ts'
 
 type Column = (typeof columns)[number]
 
-const whole: ReadonlySet<Column> = new Set([
+/** Columns of whole numbers; the others are text. */
+export const whole: ReadonlySet<Column> = new Set([
   'occurred_at',
   'recorded_at',
   'token_iat',
