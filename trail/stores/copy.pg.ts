@@ -288,6 +288,14 @@ describe('a copy that is whole', () => {
     }
   })
 
+  it('may be empty', async (t) => {
+    const [path, url] = [newPath(t), await newDatabase(t)]
+    await append(path, [])
+    for (const was of ['copied', 'already'])
+      assert.equal((await copyToPostgres({ from: path, to: url })).was, was)
+    assert.deepEqual(await (await open(t, url)).append([logout(0)], NOON), [durable(0)])
+  })
+
   it('is known to the planner', async (t) => {
     const url = await newDatabase(t)
     await copyToPostgres({ from: file(t), to: url })

@@ -85,7 +85,8 @@ function arrayOf(column: Column, distinct: readonly Placed[]): string {
   return `{${values.join()}}`
 }
 
-function quoted(text: string): string {
+/** Of a list, as PostgreSQL writes it. */
+export function quoted(text: string): string {
   return `"${text.replaceAll(/["\\]/g, '\\$&')}"`
 }
 
