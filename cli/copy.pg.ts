@@ -4,7 +4,7 @@ import { history } from '../examples/demo/history.ts'
 import { newDatabase } from '../test/postgres.ts'
 import { open, query, until } from '../test/postgres-trails.ts'
 import { finished, runCli } from '../test/service.ts'
-import { newPath } from '../test/trail-files.ts'
+import { inFile, newPath } from '../test/trail-files.ts'
 import { TrailError } from '../trail/error.ts'
 import { allEntries, duplicate, durable, ISSUER, logout, NOON } from '../trail/stores/conformance.ts'
 import { migratePostgres } from '../trail/stores/postgres-schema.ts'
@@ -54,6 +54,26 @@ describe('logout-trail copy', () => {
     ])
   })
 
+  it('warns of a server that does not wait for its disk', async (t) => {
+    const { path } = await file(t)
+    const url = await newDatabase(t)
+    const { code, stdout, stderr } = await copied(path, url)
+    const [server] = await query(url, 'SHOW fsync')
+    assert.equal(code, 0, stderr)
+    assert.equal(stderr.includes('runs with fsync=off: the copy is lost when'), server?.['fsync'] === 'off')
+    assert.doesNotMatch(stdout, /fsync/)
+  })
+
+  it('says which entry PostgreSQL cannot keep, and begins nothing', async (t) => {
+    const { path } = await file(t)
+    const url = await newDatabase(t)
+    inFile(path, (db) => db.exec(`UPDATE entries SET city = 'Ber' || char(0) WHERE "index" = 21`))
+    const { code, stderr } = await copied(path, url)
+    assert.equal(code, 1)
+    assert.match(stderr, /Entry 21 of .*trail\.db holds the character NUL in city/)
+    assert.deepEqual(await query(url, "SELECT 1 FROM pg_namespace WHERE nspname = 'logout_trail'"), [])
+  })
+
   it('says when it is whole already, and refuses once a service has used it', async (t) => {
     const { path } = await file(t)
     const url = await newDatabase(t)
@@ -101,7 +121,7 @@ describe('logout-trail copy', () => {
     await query(url, `UPDATE logout_trail.entries SET ip = '203.0.113.99' WHERE "index" = 7`)
     const { code, stderr } = await copied(path, url)
     assert.equal(code, 1)
-    assert.match(stderr, /is not the same as the file \(SHA-256/)
+    assert.match(stderr, /is not the same as the file: the entry 7 differs/)
   })
 
   it('refuses a file that a service writes, another trail, and what is no such place', async (t) => {

@@ -11,7 +11,7 @@ import { sayOut } from './write-out.ts'
 export const copyCommand = commandOf({
   name: 'copy',
   summary: 'Move a trail from a file into PostgreSQL.',
-  more: 'While the service is stopped. Entries keep their indexes, and repeats are still known. When it is stopped in between, run it again: it goes on where it was. At the end both sides are read and compared. The session records are made anew by the service.',
+  more: 'While the service is stopped. Entries keep their indexes, and repeats are still known. When it is stopped in between, run it again: it goes on where it was, also when a service has used the file meanwhile. At the end both sides are read and compared. The session records are made anew by the service.',
   args: {
     from: {
       type: 'string',
@@ -62,10 +62,11 @@ async function copy(path: string, to: Database & { engine: 'postgres' }): Promis
   openSqliteReader(path).close()
   using _ = holdLock(path)
   const startedAt = performance.now()
-  const { entries, hash, trailId, issuer, was } = await copyToPostgres({
+  const bars = { copied: progress('rows copied'), compared: progress('rows compared') }
+  const { entries, hash, trailId, issuer, was, fsync } = await copyToPostgres({
     from: path,
     to: to.url,
-    onProgress: progress('rows'),
+    onProgress: (what, done, of) => bars[what](done, of),
   })
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
   const name = nameOf(to)
@@ -73,6 +74,10 @@ async function copy(path: string, to: Database & { engine: 'postgres' }): Promis
     `${name}: ${entries} entries of trail ${trailId} of ${issuer}, ${was === 'already' ? 'there already' : 'copied'}, in ${seconds} s`,
   )
   await sayOut(`SHA-256 of both sides: ${hash}`)
+  if (fsync === 'off')
+    console.error(
+      `Warning: ${name} runs with fsync=off: the copy is lost when its machine fails before it is on the disk. Set fsync=on, and keep the file until then.`,
+    )
   await sayOut(
     'Start the service with this DATABASE_URL: it makes the session records anew. Keep the file until you are sure.',
   )

@@ -5,7 +5,8 @@ import { dedupeKey } from './dedupe-key.ts'
 
 type Column = (typeof columns)[number]
 
-const whole: ReadonlySet<Column> = new Set([
+/** Columns of whole numbers; the others are text. */
+export const whole: ReadonlySet<Column> = new Set([
   'occurred_at',
   'recorded_at',
   'token_iat',
@@ -86,7 +87,8 @@ function arrayOf(column: Column, distinct: readonly Placed[]): string | null {
   return stated ? `{${values.join()}}` : null
 }
 
-function quoted(text: string): string {
+/** Of a list, as PostgreSQL writes it. */
+export function quoted(text: string): string {
   return `"${text.replaceAll(/["\\]/g, '\\$&')}"`
 }
 
