@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { history } from '../examples/demo/history.ts'
 import { inDatabase, newDatabase, newRole } from '../test/postgres.ts'
+import { someoneWaits, until } from '../test/postgres-trails.ts'
 import { newPath } from '../test/trail-files.ts'
 import type { Report } from '../trail/entry.ts'
 import { TrailError } from '../trail/error.ts'
@@ -11,6 +12,7 @@ import { openSqliteReader } from '../trail/stores/sqlite-reader.ts'
 import { openSqliteStore } from '../trail/stores/sqlite.ts'
 import { followAll, followOnce } from './follow.ts'
 import {
+  migratePostgresViews,
   openPostgresViews,
   rebuildPostgresViews,
   viewsGrantsFor,
@@ -143,20 +145,155 @@ describe('the place of the session records in PostgreSQL', () => {
     assert.equal((await sessionsIn(url)).length, sessions.size)
   })
 
-  it('lets in whoever was let in before, when an administrator makes it anew', async (t) => {
+  it('stays open to whoever it was open to, and to nobody for more, when an administrator makes it anew', async (t) => {
     const url = await newDatabase(t)
     const trail = await trailWith(t, reports)
-    const { role, url: ofRole } = await newRole(t, url)
-    await inDatabase(url, (client) => client.query(viewsMigrationSql(role)))
-    await inDatabase(url, (client) => client.query(viewsGrantsFor(role).join('\n')))
-    const sees = () => rowsIn(ofRole, 'SELECT count(*)::int AS n FROM logout_trail_views.sessions')
-    assert.deepEqual(await sees(), [{ n: 0 }])
+    const [owner, service, reader] = [await newRole(t, url), await newRole(t, url), await newRole(t, url)]
+    await rowsIn(url, `GRANT CREATE ON DATABASE ${new URL(url).pathname.slice(1)} TO ${owner.role}`)
+    await inDatabase(owner.url, async (client) => {
+      await client.query(viewsMigrationSql(service.role))
+      await client.query(viewsGrantsFor(service.role).join('\n'))
+      await client.query(
+        `GRANT USAGE ON SCHEMA logout_trail_views TO ${reader.role};
+         GRANT SELECT ON logout_trail_views.sessions TO ${reader.role} WITH GRANT OPTION;
+         GRANT SELECT ON logout_trail_views.heard TO PUBLIC`,
+      )
+    })
+    const rights = () =>
+      rowsIn(
+        url,
+        `SELECT relname AS name, relowner::regrole::text AS owner, (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(relacl) a) AS rights
+         FROM pg_class WHERE relnamespace = 'logout_trail_views'::regnamespace AND relkind = 'r'
+         UNION ALL SELECT nspname, nspowner::regrole::text, (SELECT array_agg(a::text ORDER BY a::text) FROM unnest(nspacl) a)
+         FROM pg_namespace WHERE nspname = 'logout_trail_views' ORDER BY 1`,
+      )
+    const before = await rights()
+    assert.ok(before.some((row) => String(row['rights']).includes(`${reader.role}=r*/`)))
     await rebuildPostgresViews({ link: linkTo(t, url), trail })
-    const [rebuilt] = await sees()
-    assert.ok(Number(rebuilt?.['n']) > 0)
+    assert.deepEqual(await rights(), before)
+    const sessions = `SELECT count(*)::int AS n FROM logout_trail_views.sessions`
+    for (const role of [owner, service, reader])
+      assert.ok(Number((await rowsIn(role.url, sessions))[0]?.['n']) > 0)
+    await assert.rejects(rowsIn(reader.url, 'DELETE FROM logout_trail_views.sessions'), /permission denied/)
+
     await rowsIn(url, `COMMENT ON SCHEMA logout_trail_views IS 'logout-trail: session records, version 1'`)
-    await inDatabase(url, (client) => client.query(viewsMigrationSql(role)))
-    assert.deepEqual(await sees(), [{ n: 0 }])
+    await inDatabase(url, (client) => client.query(viewsMigrationSql(service.role)))
+    assert.deepEqual(await rights(), before)
+    assert.deepEqual(await rowsIn(reader.url, sessions), [{ n: 0 }])
+  })
+
+  it('has new tables open to whoever writes its position', async (t) => {
+    const url = await newDatabase(t)
+    const { role, url: ofRole } = await newRole(t, url)
+    await inDatabase(url, async (client) => {
+      await client.query(viewsMigrationSql(role))
+      await client.query(viewsGrantsFor(role).join('\n'))
+      await client.query('DROP TABLE logout_trail_views.heard')
+      await client.query(`COMMENT ON SCHEMA logout_trail_views IS 'logout-trail: session records, version 1'`)
+      await client.query(viewsMigrationSql(role))
+    })
+    await rowsIn(ofRole, `INSERT INTO logout_trail_views.heard VALUES ('endpoint', 1)`)
+  })
+
+  it('is left alone by whoever may not make it anew', async (t) => {
+    const url = await newDatabase(t)
+    const trail = await trailWith(t, reports)
+    const role = await newRole(t, url)
+    await rowsIn(url, `GRANT CREATE ON DATABASE ${new URL(url).pathname.slice(1)} TO ${role.role}`)
+    await followAll(await openPostgresViews(linkTo(t, url), trail), trail)
+    await inDatabase(url, (client) => client.query(viewsGrantsFor(role.role).join('\n')))
+    const before = await sessionsIn(url)
+    await assert.rejects(
+      rebuildPostgresViews({ link: linkTo(t, role.url), trail }),
+      isCoded('views-unusable', /must be owner.*let their owner do it/),
+    )
+    assert.deepEqual(await sessionsIn(url), before)
+  })
+
+  it('is not replaced by an older program, in none of its ways', async (t) => {
+    const url = await newDatabase(t)
+    const trail = await trailWith(t, reports)
+    await followAll(await openPostgresViews(linkTo(t, url), trail), trail)
+    const before = await sessionsIn(url)
+    const newer = `COMMENT ON SCHEMA logout_trail_views IS 'logout-trail: session records, version ${viewsVersion + 1}'`
+    await rowsIn(url, newer)
+    const refused = isCoded(
+      'views-unusable',
+      new RegExp(`version ${viewsVersion + 1}, .* up to ${viewsVersion}:`),
+    )
+    let accepted = 0
+    const onceItCan = async () => void (accepted += 1)
+    await assert.rejects(rebuildPostgresViews({ link: linkTo(t, url), trail, onceItCan }), refused)
+    assert.equal(accepted, 0)
+    await assert.rejects(
+      inDatabase(url, (client) => client.query(viewsMigrationSql('nobody'))),
+      /a newer logout-trail keeps them/,
+    )
+    assert.deepEqual(await sessionsIn(url), before)
+
+    // One that came while the older one was at it.
+    await rowsIn(url, newer.replace(String(viewsVersion + 1), String(viewsVersion)))
+    const late = {
+      ...trail,
+      read: async (after: number, limit: number) => (await rowsIn(url, newer), trail.read(after, limit)),
+    }
+    await assert.rejects(rebuildPostgresViews({ link: linkTo(t, url), trail: late }), refused)
+    assert.deepEqual(await sessionsIn(url), before)
+  })
+
+  for (const schema of ['logout_trail_views', 'logout_trail_views_next']) {
+    it(`is not made where another program has ${schema}`, async (t) => {
+      const url = await newDatabase(t)
+      const trail = await trailWith(t, reports)
+      await rowsIn(url, `CREATE SCHEMA ${schema} CREATE TABLE position (of integer)`)
+      const foreign = new RegExp(`schema ${schema} is of another program`)
+      const refused = isCoded('views-unusable', foreign)
+      await assert.rejects(rebuildPostgresViews({ link: linkTo(t, url), trail }), refused)
+      if (schema === 'logout_trail_views') {
+        await assert.rejects(openPostgresViews(linkTo(t, url), trail), refused)
+        await assert.rejects(migratePostgresViews(linkTo(t, url).run), refused)
+        await assert.rejects(
+          inDatabase(url, (client) => client.query(viewsMigrationSql('nobody'))),
+          foreign,
+        )
+      }
+      assert.deepEqual(await rowsIn(url, `SELECT * FROM ${schema}.position`), [])
+    })
+  }
+
+  it('is known without its comment, which a dump may leave out, and made anew', async (t) => {
+    const url = await newDatabase(t)
+    const trail = await trailWith(t, reports)
+    await followAll(await openPostgresViews(linkTo(t, url), trail), trail)
+    await rowsIn(url, 'COMMENT ON SCHEMA logout_trail_views IS NULL')
+    assert.equal((await openPostgresViews(linkTo(t, url), trail)).position.nextIndex, 0)
+  })
+
+  it('takes the place of another while somebody reads, who began with its position, without a deadlock', async (t) => {
+    const url = await newDatabase(t)
+    const trail = await trailWith(t, reports)
+    await followAll(await openPostgresViews(linkTo(t, url), trail), trail)
+    await rowsIn(url, `COMMENT ON SCHEMA logout_trail_views IS 'logout-trail: session records, version 1'`)
+    const migrated = await inDatabase(url, async (reader) => {
+      await reader.query('BEGIN')
+      await reader.query('SELECT * FROM logout_trail_views.position')
+      const migrated = migratePostgresViews(linkTo(t, url).run)
+      await until('the migration waits for the reader', () => someoneWaits(url))
+      await reader.query('SELECT * FROM logout_trail_views.sessions')
+      await reader.query('COMMIT')
+      return migrated
+    })
+    assert.equal(migrated, true)
+  })
+
+  it('has statistics once it is made anew', async (t) => {
+    const url = await newDatabase(t)
+    await rebuildPostgresViews({ link: linkTo(t, url), trail: await trailWith(t, reports) })
+    const [row] = await rowsIn(
+      url,
+      `SELECT reltuples::int AS n FROM pg_class WHERE oid = 'logout_trail_views.sessions'::regclass`,
+    )
+    assert.equal(row?.['n'], (await sessionsIn(url)).length)
   })
 
   it('is made anew by one at a time', async (t) => {
