@@ -145,7 +145,12 @@ class LeasedViews {
   }
 
   async #opened(held: Held): Promise<{ views: Views; fence: number; link: PostgresLink }> {
-    const link = new PostgresLink({ url: this.#url, use: 'write', onConnect: async () => undefined })
+    const link = new PostgresLink({
+      url: this.#url,
+      use: 'write',
+      of: 'session records',
+      onConnect: async () => undefined,
+    })
     const leased = {
       run: link.run.bind(link),
       assertHeld: (client: Parameters<typeof assertHeld>[0]) => assertHeld(client, held),

@@ -128,8 +128,11 @@ function figuresOf({ records }: Following): () => Promise<void> {
   return async () => {
     const startedAt = performance.now()
     if (startedAt < dueAt) return
-    tell({ figures: await records.figures(Date.now()) })
-    const took = performance.now() - startedAt
-    dueAt = performance.now() + Math.max(FIGURES_EVERY_MS, SHARE * took)
+    try {
+      tell({ figures: await records.figures(Date.now()) })
+    } finally {
+      const took = performance.now() - startedAt
+      dueAt = performance.now() + Math.max(FIGURES_EVERY_MS, SHARE * took)
+    }
   }
 }

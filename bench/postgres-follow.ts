@@ -113,7 +113,12 @@ const BYTES = `
 
 /** Longer than a lease lasts; nobody else wants it here. */
 async function leasedLink(url: string) {
-  const link = new PostgresLink({ url, use: 'write', onConnect: async () => undefined })
+  const link = new PostgresLink({
+    url,
+    use: 'write',
+    of: 'session records',
+    onConnect: async () => undefined,
+  })
   const held = await link.run((client) => acquire(client, 'session records', 'the bench'))
   if (!held) throw new Error('The lease of a new database is not free.')
   return {

@@ -1,6 +1,6 @@
+import { ConfigError, readDatabase } from '../api/config.ts'
 import { backupTrail } from '../trail/stores/sqlite-backup.ts'
 import { commandOf, OR_OUTPUT } from './command.ts'
-import { readTrailFile } from './file-trail.ts'
 import { sayOut } from './write-out.ts'
 
 export const backupCommand = commandOf({
@@ -23,9 +23,28 @@ export const backupCommand = commandOf({
 })
 
 async function backup(file: string): Promise<void> {
-  const path = readTrailFile('copy it with pg_dump, or with the backups of the server (docs/OPERATE.md).')
+  const database = readDatabase()
+  if (database.engine === 'postgres') throw isOfTheServer(database.url, file)
+  const { path } = database
   if (process.stderr.isTTY) console.error(`Copying ${path} …`)
   const { head, bytes } = await backupTrail(path, file)
   const size = `${(bytes / 1e6).toFixed(1)} MB`
   await sayOut(`${file}: ${head.nextIndex} entries, ${size}, trail ${head.trailId} of ${head.issuer}`)
+}
+
+function isOfTheServer(url: string, file: string): ConfigError {
+  const line = `pg_dump --schema=logout_trail --format=custom --file=${quoted(file)} ${quoted(withoutPassword(url))}`
+  const problem = `The trail is in PostgreSQL, where the backups of the server have it too. A copy of it alone: ${line} (the password in PGPASSWORD or ~/.pgpass; docs/OPERATE.md says how to restore it)`
+  return new ConfigError([{ variable: 'DATABASE_URL', problem }])
+}
+
+function withoutPassword(url: string): string {
+  const bare = Object.assign(new URL(url), { password: '' })
+  bare.searchParams.delete('password')
+  return bare.href
+}
+
+/** For a shell. */
+function quoted(text: string): string {
+  return /^[\w.:/@=-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`
 }

@@ -78,6 +78,7 @@ async function viewsMigrated(url: string): Promise<boolean> {
   const link = new PostgresLink({
     url,
     use: 'write',
+    of: 'session records',
     answerWithinMs: MIGRATE_WITHIN_MS,
     onConnect: async () => undefined,
   })

@@ -74,7 +74,12 @@ async function rebuildFile(path: string, how: How): Promise<number> {
 
 async function rebuildInPostgres(url: string, how: How): Promise<number> {
   const trail = await openPostgresReader(url)
-  const link = new PostgresLink({ url, use: 'write', onConnect: async () => undefined })
+  const link = new PostgresLink({
+    url,
+    use: 'write',
+    of: 'session records',
+    onConnect: async () => undefined,
+  })
   try {
     const refused = how === 'as it was' ? await whyRefused(postgresViews({ url }), trail) : null
     if (refused) throw refused

@@ -37,7 +37,12 @@ async function trailWith(t: TestContext, reports: readonly Report[]): Promise<Tr
 
 /** Of a process that holds the lease. */
 function linkTo(t: TestContext, url: string): ViewsLink {
-  const link = new PostgresLink({ url, use: 'write', onConnect: async () => undefined })
+  const link = new PostgresLink({
+    url,
+    use: 'write',
+    of: 'session records',
+    onConnect: async () => undefined,
+  })
   t.after(() => link.close())
   return { run: link.run.bind(link), assertHeld: async () => undefined, close: link.close.bind(link) }
 }
@@ -286,6 +291,20 @@ describe('the place of the session records in PostgreSQL', () => {
     assert.equal(migrated, true)
   })
 
+  it('that lost a table or a row says so, and what makes it anew', async (t) => {
+    const url = await newDatabase(t)
+    const trail = await trailWith(t, reports)
+    const views = await openPostgresViews(linkTo(t, url), trail)
+    await rowsIn(url, 'DROP TABLE logout_trail_views.heard')
+    const entries = await trail.read(-1, 5)
+    await assert.rejects(
+      views.apply(entries),
+      isCoded('views-damaged', /"heard" does not exist; `logout-trail rebuild`/),
+    )
+    await rebuildPostgresViews({ link: linkTo(t, url), trail })
+    assert.equal((await openPostgresViews(linkTo(t, url), trail)).position.nextIndex, reports.length)
+  })
+
   it('has statistics once it is made anew', async (t) => {
     const url = await newDatabase(t)
     await rebuildPostgresViews({ link: linkTo(t, url), trail: await trailWith(t, reports) })
@@ -299,11 +318,12 @@ describe('the place of the session records in PostgreSQL', () => {
   it('is made anew by one at a time', async (t) => {
     const url = await newDatabase(t)
     const trail = await trailWith(t, reports)
+    const onceItCan = async () => assert.fail('no epoch is to be raised')
     const other = {
       ...trail,
       read: async (after: number, limit: number) => {
         await assert.rejects(
-          rebuildPostgresViews({ link: linkTo(t, url), trail }),
+          rebuildPostgresViews({ link: linkTo(t, url), trail, onceItCan }),
           isCoded('trail-locked', /being rebuilt already/),
         )
         return trail.read(after, limit)

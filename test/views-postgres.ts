@@ -22,7 +22,12 @@ export const inPostgres: Where = {
 async function trailInPostgres(reports: readonly Report[]): Promise<TestTrail> {
   const made = await trailOf(reports)
   const { url, drop } = await newDatabase()
-  const link = new PostgresLink({ url, use: 'write', onConnect: async () => undefined })
+  const link = new PostgresLink({
+    url,
+    use: 'write',
+    of: 'session records',
+    onConnect: async () => undefined,
+  })
   const following = await openPostgresViews(
     { run: link.run.bind(link), assertHeld: async () => undefined, close: link.close.bind(link) },
     made.trail,

@@ -55,6 +55,12 @@ const cases: Case[] = [
     'trail-unavailable',
     /does not support SSL/,
   ],
+  [
+    'a certificate that is not there',
+    (url) => `${url}?sslrootcert=/nowhere/root.pem`,
+    'trail-unavailable',
+    /file \/nowhere\/root\.pem, which DATABASE_URL names .* ENOENT/,
+  ],
   ['an address that is none', () => `postgres://user:${SECRET}%@[/x`, 'trail-unavailable', /DATABASE_URL/],
 ]
 

@@ -3,6 +3,9 @@ import { messageOf, TrailError, type TrailErrorCode } from '../error.ts'
 
 export type Use = 'read' | 'write'
 
+/** What is kept in the tables that a connection is for. */
+export type Kept = 'trail' | 'session records'
+
 /** What our own functions in the database raise (`postgres-migrations.ts`). */
 export const raised = {
   /** What this process was told durable is not there any more. */
@@ -61,10 +64,16 @@ const families: Record<string, TrailErrorCode> = {
 const NO_PERMISSION = '42501'
 const MISSING = new Set(['3F000', '42P01', '42883', '42703'])
 
+export interface Asked {
+  place: string
+  use: Use
+  of: Kept
+}
+
 /** Keeps what already is a `TrailError`. Bugs (`TypeError`) stay what they are. */
-export function namedError(place: string, use: Use, cause: unknown): unknown {
+export function namedError({ place, use, of }: Asked, cause: unknown): unknown {
   if (cause instanceof TrailError || cause instanceof TypeError || cause instanceof RangeError) return cause
-  const [code, why] = reason(use, cause)
+  const [code, why] = of === 'trail' ? reason(use, cause) : reasonOfRecords(use, cause)
   const cannot = `cannot be ${use === 'write' ? 'written' : 'read'}`
   return new TrailError(
     code,
@@ -86,6 +95,14 @@ function reason(use: Use, cause: unknown): [TrailErrorCode, string] {
     return ['trail-replaced', `${said}: the schema logout_trail was removed or changed; put it back`]
   }
   return [families[state.slice(0, 2)] ?? refused, said]
+}
+
+/** They can be made again, whatever happened to them. */
+function reasonOfRecords(use: Use, cause: unknown): [TrailErrorCode, string] {
+  const [code, why] = reason(use, cause)
+  if (code !== 'trail-replaced' && code !== 'trail-corrupt') return [code, why]
+  const said = withoutFullStop(messageOf(cause))
+  return ['views-damaged', `${said}; \`logout-trail rebuild\` makes the session records anew`]
 }
 
 function withoutFullStop(said: string): string {
