@@ -56,12 +56,15 @@ describe('the views in PostgreSQL', () => {
 
   it('are read by several at once, by more after each other, and closed after the last', async (t) => {
     const views = postgresViews({ url: await viewsIn(await newDatabase(t)), connections: 2 })
+    const two = Promise.withResolvers<void>()
     let reading = 0
     let most = 0
     const asked = Array.from({ length: 30 }, () =>
       views.atOneMoment(async (rows) => {
         reading += 1
         most = Math.max(most, reading)
+        if (reading === 2) two.resolve()
+        await two.promise
         const known = await knownTo(rows)
         reading -= 1
         return known

@@ -94,7 +94,7 @@ describe('a process that holds the lease', { concurrency: 2 }, () => {
 
   it('and is paused within a transaction is followed within 5 s, and writes nothing more when it wakes up', async (t) => {
     const url = await withWork(t)
-    const first = worker(t, url, { who: 'first', pauseMs: 100 })
+    const first = worker(t, url, { who: 'first', pauseMs: 500 })
     await until('the first is in a transaction', () => isInTransaction(url, 'first'))
     const second = worker(t, url, { who: 'second' })
     await until('the first is in a transaction', () => isInTransaction(url, 'first'))
