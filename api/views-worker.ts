@@ -91,16 +91,25 @@ async function follow(following: Following): Promise<void> {
       if (isNews(progress, told)) tell(progress)
       told = progress
       await figures()
-      if (taken < asked) await sleep(taken > MANY ? POLL_AMONG_MANY_MS : POLL_MS)
+      if (taken < asked) await pause(taken > MANY ? POLL_AMONG_MANY_MS : POLL_MS)
     } catch (error) {
       if (!(await following.passes(error))) throw error
       told = null
       // Another process took over, as it should; the next progress says so.
       const isTrouble = !hasCode(error, 'trail-locked')
       if (isTrouble) tell({ trouble: messageOf(error) })
-      await sleep(isTrouble ? TRY_AGAIN_MS : POLL_MS)
+      await pause(isTrouble ? TRY_AGAIN_MS : POLL_MS)
     }
   }
+}
+
+/** Until then, or until it is told to stop. */
+async function pause(ms: number): Promise<void> {
+  await sleep(ms, undefined, { signal: closing.signal }).catch(toldToStop)
+}
+
+function toldToStop(): void {
+  return undefined
 }
 
 function isNews(now: Progress, before: Progress | null): boolean {
