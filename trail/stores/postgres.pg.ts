@@ -201,6 +201,19 @@ describe('what was durable and is gone', () => {
     }
   })
 
+  it('is noticed also by a process that was only told of a duplicate of it', async (t) => {
+    const url = await newDatabase(t)
+    const store = await open(t, url)
+    const other = await open(t, url)
+    await other.append([logout(0), logout(1)], NOON)
+    assert.deepEqual(await store.append([logout(1)], NOON), [duplicate(1)])
+    await takeBack(url, 1)
+    const error = await rejectsWith('trail-rewound', store.append([logout(2)], NOON))
+    assert.match(error.message, /entry 1 of epoch 0, which was durable, is not there any more/)
+    await rejectsWith('trail-rewound', store.check())
+    assert.deepEqual(await sessionsIn(store), ['sess_0'])
+  })
+
   it('is accepted by a raised epoch, without a restart', async (t) => {
     const url = await newDatabase(t)
     const store = await open(t, url)
