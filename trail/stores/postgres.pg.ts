@@ -287,6 +287,33 @@ describe('an answer', () => {
     assert.equal(await isFlushed(() => store.check()), true)
   })
 
+  it('is waited for as `on` says where less is set, and as `remote_apply` where that is', async (t) => {
+    const url = await newDatabase(t)
+    await open(t, url)
+    await query(url, NOTE_SETTINGS)
+    for (const [set, used] of [
+      ['off', 'on'],
+      ['local', 'on'],
+      ['remote_write', 'on'],
+      ['on', 'on'],
+      ['remote_apply', 'remote_apply'],
+    ] as const) {
+      await query(url, `ALTER DATABASE ${new URL(url).pathname.slice(1)} SET synchronous_commit = ${set}`)
+      const store = await open(t, url)
+      await query(url, 'DELETE FROM noted')
+      await store.append([logout(0, { naturalKey: set })], NOON)
+      await store.check()
+      assert.deepEqual(
+        await query(url, 'SELECT what, setting FROM noted ORDER BY n'),
+        [
+          { what: 'append', setting: used },
+          { what: 'check', setting: used },
+        ],
+        set,
+      )
+    }
+  })
+
   it('that was lost after the commit is asked for again safely: the report is a duplicate', async (t) => {
     const url = await newDatabase(t)
     const network = await networkTo(t, url)
@@ -319,3 +346,12 @@ describe('an answer', () => {
     assert.equal((await sessionsIn(stores[0])).length, 150)
   })
 })
+
+/** With which durability keys are written, and the moment of a check. */
+const NOTE_SETTINGS = `
+  CREATE TABLE noted (n serial, what text, setting text);
+  CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO public.noted (what, setting) VALUES (tg_argv[0], current_setting('synchronous_commit')); RETURN NULL;
+  END $$;
+  CREATE TRIGGER noted AFTER INSERT ON logout_trail.dedupe FOR EACH STATEMENT EXECUTE FUNCTION note('append');
+  CREATE TRIGGER noted AFTER UPDATE OF checked_at ON logout_trail.trail FOR EACH STATEMENT EXECUTE FUNCTION note('check');`
