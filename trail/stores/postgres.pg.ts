@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
-import { inDatabase, newDatabase, newRole, startPostgres } from '../../test/postgres.ts'
+import { after, before, describe, it, type TestContext } from 'node:test'
+import { inDatabase, newDatabase, newRole, startPostgres, type PostgresServer } from '../../test/postgres.ts'
 import { networkTo, open, query, until } from '../../test/postgres-trails.ts'
 import type { AppendResult, TrailStore } from '../store.ts'
 import {
@@ -262,6 +262,44 @@ describe('what was durable and is gone', () => {
       [null, 7, null],
     )
     assert.equal(told[0]?.timeline, 1)
+  })
+})
+
+describe('a server that does not tell which one it is', () => {
+  // Its own: only a superuser may change the catalogue.
+  let server: PostgresServer
+  before(async () => {
+    server = await startPostgres()
+    await query(server.url, "CREATE ROLE service LOGIN PASSWORD 'of the role'")
+  })
+  after(() => server.end())
+
+  const opensWith = async (t: TestContext, changed: string) => {
+    const admin = await newDatabase(t, server)
+    await migratePostgres({ url: admin, issuer: ISSUER })
+    await query(admin, `${grantsFor('service')} ${changed}`)
+    const url = Object.assign(new URL(admin), { username: 'service', password: 'of the role' }).href
+    const told: ServerSettings[] = []
+    const store = await open(t, url, { onOpen: (settings) => told.push(settings) })
+    assert.deepEqual(await store.append([logout(0)], NOON), [durable(0)])
+    assert.deepEqual(
+      told.map(({ systemId, timeline, movedFrom }) => [systemId, timeline, movedFrom]),
+      [[null, null, null]],
+    )
+  }
+
+  it('will do when the role may not ask', async (t) => {
+    await opensWith(t, 'REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC')
+  })
+
+  it('will do when the role may ask, and the server refuses all the same', async (t) => {
+    await opensWith(
+      t,
+      `ALTER FUNCTION pg_catalog.pg_walfile_name(pg_lsn) RENAME TO pg_walfile_name_before;
+       CREATE FUNCTION pg_catalog.pg_walfile_name(pg_lsn) RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+         RAISE EXCEPTION 'not supported here' USING ERRCODE = 'feature_not_supported';
+       END $$`,
+    )
   })
 })
 
