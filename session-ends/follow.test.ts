@@ -99,6 +99,37 @@ describe('the session records', () => {
     reader.close()
   })
 
+  it('are done when they reach where the trail was, however fast it grows meanwhile', async (t) => {
+    const { path, viewsPath, reader } = await trailWith(reports.slice(0, 250))
+    const store = await openSqliteStore({ path, issuer })
+    t.after(() => store.close())
+    let grownTo = 250
+    const growing: TrailReader = {
+      ...reader,
+      read: async (after, limit) => {
+        assert.ok(grownTo < 1000, 'it is not done')
+        await store.append(reports.slice(grownTo, (grownTo += 200)), UNTIL)
+        return reader.read(after, limit)
+      },
+    }
+    const progress: [number, number][] = []
+
+    const entries = await rebuildViews({
+      path: viewsPath,
+      trail: growing,
+      onProgress: (...told) => progress.push(told),
+    })
+
+    assert.equal(entries, 250)
+    assert.deepEqual(progress[0], [100, 250])
+    assert.deepEqual(progress.at(-1), [250, 250])
+    const views = await openViews(viewsPath, reader)
+    // A machine that is quick takes more at once.
+    assert.ok(views.position.nextIndex >= 250 && views.position.nextIndex <= 400)
+    await views.close()
+    reader.close()
+  })
+
   it('go on where they were when the trail has grown', async () => {
     const folder = temporaryFolder()
     const first = await trailWith(reports.slice(0, 700), folder)

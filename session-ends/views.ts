@@ -23,17 +23,19 @@ const FIRST_BATCH = 100
 
 export class Views {
   readonly #store: ViewsStore
+  readonly #elapsedMs: () => number
   #position: Position
   #atOnce: number
 
-  private constructor(store: ViewsStore, position: Position) {
+  private constructor(store: ViewsStore, position: Position, elapsedMs: () => number) {
     this.#store = store
+    this.#elapsedMs = elapsedMs
     this.#position = position
     this.#atOnce = Math.min(FIRST_BATCH, store.mostAtOnce)
   }
 
-  static async of(store: ViewsStore): Promise<Views> {
-    return new Views(store, await store.position())
+  static async of(store: ViewsStore, elapsedMs: () => number = () => performance.now()): Promise<Views> {
+    return new Views(store, await store.position(), elapsedMs)
   }
 
   get position(): Position {
@@ -47,9 +49,9 @@ export class Views {
 
   /** The next entries of the trail. What is already in the views is left out. */
   async apply(entries: readonly Entry[]): Promise<void> {
-    const startedAt = performance.now()
+    const startedAt = this.#elapsedMs()
     await this.#apply(entries)
-    this.#learn(entries.length, performance.now() - startedAt)
+    this.#learn(entries.length, this.#elapsedMs() - startedAt)
   }
 
   async #apply(entries: readonly Entry[]): Promise<void> {

@@ -296,6 +296,17 @@ describe('a copy that is whole', () => {
     assert.deepEqual(await (await open(t, url)).append([logout(0)], NOON), [durable(0)])
   })
 
+  it('may take more partitions than are made at once', async (t) => {
+    const [path, url] = [file(t), await newDatabase(t)]
+    await copyToPostgres({ from: path, to: url, partitionSize: 500 })
+    const [made] = await query(
+      url,
+      'SELECT count(*)::integer AS partitions, max(to_index)::integer AS reached FROM logout_trail.partitions',
+    )
+    assert.deepEqual(made, { partitions: 25, reached: 12_500 })
+    await isThere(t, path, url)
+  })
+
   it('is known to the planner', async (t) => {
     const url = await newDatabase(t)
     await copyToPostgres({ from: file(t), to: url })

@@ -36,6 +36,8 @@ export interface Copying {
   onProgress?: ((what: 'copied' | 'compared', done: number, of: number) => void) | undefined
   /** Those of this program; tests bring more. */
   steps?: readonly Migration[]
+  /** Entries in a partition. */
+  partitionSize?: number
 }
 
 export interface Copied {
@@ -59,13 +61,14 @@ const PARTITION_SIZE = 10_000_000
  * @throws {TrailError} `trail-foreign` when there is another trail, or the file and the copy have gone on apart; `trail-corrupt` when
  * the sides differ; `trail-locked` when another copy runs; `trail-unwritable` when PostgreSQL cannot hold an entry
  */
-export async function copyToPostgres({ from, to, onProgress, steps = migrations }: Copying): Promise<Copied> {
+export async function copyToPostgres(copying: Copying): Promise<Copied> {
+  const { from, to, onProgress, steps = migrations, partitionSize = PARTITION_SIZE } = copying
   const db = openForReading(from)
   const link = linkOfCopy(to)
   try {
     const trail = withErrorsNamed(from, 'read', () => readTrailRow(db))
     const comparing = { trail, place: link.place, known: steps.length }
-    const copy = new Copy({ db, path: from, link, trail, onProgress })
+    const copy = new Copy({ db, path: from, link, trail, onProgress, partitionSize })
     // Before anything is written there: what will be refused stays as it is.
     const found = await link.run((client) => lookThere(client, comparing))
     if (found?.state !== 'whole') {
@@ -102,6 +105,7 @@ interface CopyOptions extends Pick<Copying, 'onProgress'> {
   path: string
   link: PostgresLink
   trail: TrailRow
+  partitionSize: number
 }
 
 class Copy {
@@ -113,7 +117,7 @@ class Copy {
 
   /** From what an earlier run has left. */
   async goOn(there: There | null): Promise<void> {
-    const { link, trail } = this.#options
+    const { link, trail, partitionSize } = this.#options
     if (there?.state !== 'unfinished')
       throw new TrailError(
         'trail-foreign',
@@ -121,7 +125,7 @@ class Copy {
       )
     await this.#refuseAnotherBeginning(there.entries)
     await link.run((client) => carryEpoch(client, trail.epoch))
-    await this.#makeRoom(trail.nextIndex + PARTITION_SIZE / 2)
+    await this.#makeRoom(trail.nextIndex + Math.ceil(partitionSize / 2))
     await this.#addEntries(there.entries)
     await this.#addKeys()
     // So that the first services need not wait until the server does it by itself. Of tables of another owner it only warns.
@@ -140,9 +144,10 @@ class Copy {
 
   /** A few partitions at a time: more at once are taken for a mistake. */
   async #makeRoom(upTo: number): Promise<void> {
+    const { partitionSize } = this.#options
     for (let reached = 0; reached < upTo;) {
-      const next = Math.min(upTo, reached + 5 * PARTITION_SIZE)
-      const [row] = await this.#ask('SELECT logout_trail.add_partitions($1, $2)', [next, PARTITION_SIZE])
+      const next = Math.min(upTo, reached + 5 * partitionSize)
+      const [row] = await this.#ask('SELECT logout_trail.add_partitions($1, $2)', [next, partitionSize])
       reached = Number(row?.[0])
     }
   }

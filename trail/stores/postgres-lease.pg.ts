@@ -3,6 +3,7 @@ import { describe, it, type TestContext } from 'node:test'
 import { inDatabase, newDatabase } from '../../test/postgres.ts'
 import { networkTo, query, until } from '../../test/postgres-trails.ts'
 import { run } from '../../test/trail-files.ts'
+import { TrailError } from '../error.ts'
 import { ISSUER } from './conformance.ts'
 import { acquire, assertHeld, keepLease, release, renew, type Held } from './postgres-lease.ts'
 import { migratePostgres } from './postgres-schema.ts'
@@ -158,6 +159,36 @@ describe('a process that holds the lease', { concurrency: 2 }, () => {
     await until('the first has it again', () => events.at(-1) === 'first taken 3')
     await first.close()
     assert.equal(first.held, null)
+  })
+})
+
+describe('a process that wants the lease', () => {
+  it('is told of a database that is away, and takes the lease whenever that comes back', async (t) => {
+    const network = await networkTo(t, await withWork(t))
+    const events: string[] = []
+    const troubles: unknown[] = []
+    network.is = 'refused'
+    const lease = keepLease({
+      url: network.url,
+      name: 'readers',
+      onTaken: ({ fence }) => events.push(`taken ${fence}`),
+      onLost: ({ fence }) => events.push(`lost ${fence}`),
+      onTrouble: (error) => troubles.push(error),
+    })
+    t.after(() => lease.close())
+    await until('it is told', () => troubles.length > 0)
+    network.is = 'open'
+    await until('it has the lease', () => events.includes('taken 1'))
+    const before = troubles.length
+    network.is = 'refused'
+    network.cut()
+    await until('it is told again', () => troubles.length > before)
+    await until('the lease ran out', () => events.includes('lost 1'))
+    network.is = 'open'
+    await until('it has the lease again', () => events.includes('taken 2'))
+    assert.deepEqual(events, ['taken 1', 'lost 1', 'taken 2'])
+    for (const trouble of troubles)
+      assert.ok(trouble instanceof TrailError && trouble.code === 'trail-unavailable', String(trouble))
   })
 })
 

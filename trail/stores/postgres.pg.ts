@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
-import { inDatabase, newDatabase, newRole, startPostgres } from '../../test/postgres.ts'
+import { after, before, describe, it, type TestContext } from 'node:test'
+import { inDatabase, newDatabase, newRole, startPostgres, type PostgresServer } from '../../test/postgres.ts'
 import { networkTo, open, query, until } from '../../test/postgres-trails.ts'
 import type { AppendResult, TrailStore } from '../store.ts'
 import {
@@ -201,6 +201,19 @@ describe('what was durable and is gone', () => {
     }
   })
 
+  it('is noticed also by a process that was only told of a duplicate of it', async (t) => {
+    const url = await newDatabase(t)
+    const store = await open(t, url)
+    const other = await open(t, url)
+    await other.append([logout(0), logout(1)], NOON)
+    assert.deepEqual(await store.append([logout(1)], NOON), [duplicate(1)])
+    await takeBack(url, 1)
+    const error = await rejectsWith('trail-rewound', store.append([logout(2)], NOON))
+    assert.match(error.message, /entry 1 of epoch 0, which was durable, is not there any more/)
+    await rejectsWith('trail-rewound', store.check())
+    assert.deepEqual(await sessionsIn(store), ['sess_0'])
+  })
+
   it('is accepted by a raised epoch, without a restart', async (t) => {
     const url = await newDatabase(t)
     const store = await open(t, url)
@@ -252,6 +265,44 @@ describe('what was durable and is gone', () => {
   })
 })
 
+describe('a server that does not tell which one it is', () => {
+  // Its own: only a superuser may change the catalogue.
+  let server: PostgresServer
+  before(async () => {
+    server = await startPostgres()
+    await query(server.url, "CREATE ROLE service LOGIN PASSWORD 'of the role'")
+  })
+  after(() => server.end())
+
+  const opensWith = async (t: TestContext, changed: string) => {
+    const admin = await newDatabase(t, server)
+    await migratePostgres({ url: admin, issuer: ISSUER })
+    await query(admin, `${grantsFor('service')} ${changed}`)
+    const url = Object.assign(new URL(admin), { username: 'service', password: 'of the role' }).href
+    const told: ServerSettings[] = []
+    const store = await open(t, url, { onOpen: (settings) => told.push(settings) })
+    assert.deepEqual(await store.append([logout(0)], NOON), [durable(0)])
+    assert.deepEqual(
+      told.map(({ systemId, timeline, movedFrom }) => [systemId, timeline, movedFrom]),
+      [[null, null, null]],
+    )
+  }
+
+  it('will do when the role may not ask', async (t) => {
+    await opensWith(t, 'REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC')
+  })
+
+  it('will do when the role may ask, and the server refuses all the same', async (t) => {
+    await opensWith(
+      t,
+      `ALTER FUNCTION pg_catalog.pg_walfile_name(pg_lsn) RENAME TO pg_walfile_name_before;
+       CREATE FUNCTION pg_catalog.pg_walfile_name(pg_lsn) RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+         RAISE EXCEPTION 'not supported here' USING ERRCODE = 'feature_not_supported';
+       END $$`,
+    )
+  })
+})
+
 describe('an answer', () => {
   it('means that the disk has it, whatever the role and the server are set to', async (t) => {
     // So lazy that nobody else writes the log out meanwhile.
@@ -272,6 +323,33 @@ describe('an answer', () => {
     assert.equal(await isFlushed(() => query(url, 'INSERT INTO control VALUES (1)')), false)
     assert.equal(await isFlushed(() => store.append([logout(0)], NOON)), true)
     assert.equal(await isFlushed(() => store.check()), true)
+  })
+
+  it('is waited for as `on` says where less is set, and as `remote_apply` where that is', async (t) => {
+    const url = await newDatabase(t)
+    await open(t, url)
+    await query(url, NOTE_SETTINGS)
+    for (const [set, used] of [
+      ['off', 'on'],
+      ['local', 'on'],
+      ['remote_write', 'on'],
+      ['on', 'on'],
+      ['remote_apply', 'remote_apply'],
+    ] as const) {
+      await query(url, `ALTER DATABASE ${new URL(url).pathname.slice(1)} SET synchronous_commit = ${set}`)
+      const store = await open(t, url)
+      await query(url, 'DELETE FROM noted')
+      await store.append([logout(0, { naturalKey: set })], NOON)
+      await store.check()
+      assert.deepEqual(
+        await query(url, 'SELECT what, setting FROM noted ORDER BY n'),
+        [
+          { what: 'append', setting: used },
+          { what: 'check', setting: used },
+        ],
+        set,
+      )
+    }
   })
 
   it('that was lost after the commit is asked for again safely: the report is a duplicate', async (t) => {
@@ -306,3 +384,12 @@ describe('an answer', () => {
     assert.equal((await sessionsIn(stores[0])).length, 150)
   })
 })
+
+/** With which durability keys are written, and the moment of a check. */
+const NOTE_SETTINGS = `
+  CREATE TABLE noted (n serial, what text, setting text);
+  CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO public.noted (what, setting) VALUES (tg_argv[0], current_setting('synchronous_commit')); RETURN NULL;
+  END $$;
+  CREATE TRIGGER noted AFTER INSERT ON logout_trail.dedupe FOR EACH STATEMENT EXECUTE FUNCTION note('append');
+  CREATE TRIGGER noted AFTER UPDATE OF checked_at ON logout_trail.trail FOR EACH STATEMENT EXECUTE FUNCTION note('check');`
