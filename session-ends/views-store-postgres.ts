@@ -265,13 +265,16 @@ function columnsOf(rows: readonly (readonly Value[])[], count: number): (string 
   return Array.from({ length: count }, (_, at) => listOf(rows.map((row) => row[at] ?? 0)))
 }
 
+const TO_ESCAPE = /["\\]/g
+
 /** As PostgreSQL writes an array; `pg` would look at each element much longer. Null, which costs nothing: there is nothing but nulls. */
 function listOf(values: readonly (Value | null)[]): string | null {
   let told = false
   const written = values.map((value) => {
     if (value === null) return 'NULL'
     told = true
-    return typeof value === 'number' ? String(value) : `"${value.replaceAll(/["\\]/g, '\\$&')}"`
+    if (typeof value === 'number') return String(value)
+    return value.search(TO_ESCAPE) < 0 ? `"${value}"` : `"${value.replaceAll(TO_ESCAPE, '\\$&')}"`
   })
   return told ? `{${written.join()}}` : null
 }
