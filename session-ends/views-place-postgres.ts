@@ -1,10 +1,18 @@
 /** The views in PostgreSQL as a whole: begun, brought to another version, and made anew. */
 import type { Client } from 'pg'
-import { TrailError } from '../trail/error.ts'
+import { messageOf, TrailError } from '../trail/error.ts'
 import type { TrailReader } from '../trail/store.ts'
 import { beginningOf, followAll, refuseRewound } from './follow.ts'
 import { Views } from './views.ts'
-import { VIEWS_SCHEMA, viewsSchemaSql, viewsTables } from './views-postgres-schema.ts'
+import { VIEWS_SCHEMA, viewsTables } from './views-postgres-schema.ts'
+import {
+  MAKE_NEXT,
+  MAKE_UNLESS_THERE,
+  MUST_NOT_REPLACE,
+  NEXT_SCHEMA,
+  REPLACE_BY_NEXT,
+  versionStated,
+} from './views-replace-postgres.ts'
 import { viewsVersion } from './views-schema.ts'
 import { postgresViewsStore, type ViewsLink } from './views-store-postgres.ts'
 import type { Position } from './views-store.ts'
@@ -22,13 +30,11 @@ export async function openPostgresViews(link: ViewsLink, trail: TrailReader): Pr
 }
 
 /** Begins them or brings them to this version, as the service would; says whether anything was to be done. They know no trail yet. */
-export async function migratePostgresViews(run: ViewsLink['run']): Promise<boolean> {
-  return run(async (client) => {
-    await client.query('BEGIN')
-    const found = await refuseNewer(client)
-    if (found !== viewsVersion) await makeTables(client, MAKE_UNLESS_THERE)
-    await client.query('COMMIT')
-    return found !== viewsVersion
+export async function migratePostgresViews(link: ViewsLink): Promise<boolean> {
+  return link.run(async (client) => {
+    if (await areOfThisVersion(client)) return false
+    await replace(client, MAKE_UNLESS_THERE, BY_ADMINISTRATOR)
+    return true
   })
 }
 
@@ -51,152 +57,40 @@ export function viewsGrantsFor(role: string): string[] {
   ]
 }
 
-/** The tables say their version before anything is in them. */
-function statedBy(schema: string): string {
-  return `obj_description(to_regnamespace('${schema}'), 'pg_namespace')`
-}
-
-const OURS = 'logout-trail: session records'
-
-function madeAnew(schema: string): string {
-  const { tables, indexes } = viewsSchemaSql(schema)
-  const comment = `COMMENT ON SCHEMA ${schema} IS '${OURS}, version ${viewsVersion}';`
-  return `DROP SCHEMA IF EXISTS ${schema} CASCADE;\n${tables}\n${indexes}\n${comment}`
-}
-
 async function begin(
   client: Client,
   { beginning, link }: { beginning: Position; link: ViewsLink },
 ): Promise<void> {
   await client.query('BEGIN')
   await link.assertHeld(client)
-  const found = await refuseNewer(client)
-  if (found !== viewsVersion) await makeTables(client, MAKE_UNLESS_THERE)
+  if (!(await areOfThisVersion(client))) await replace(client, MAKE_UNLESS_THERE, BY_ADMINISTRATOR)
   await addPosition(client, VIEWS_SCHEMA, beginning)
   await client.query('COMMIT')
 }
 
-/** Null: there are none of ours. */
-async function versionIn(client: Client): Promise<number | null> {
-  const { rows } = await client.query<{ stated: string | null }>(`SELECT ${statedBy(VIEWS_SCHEMA)} AS stated`)
-  const version = /version (\d+)$/.exec(rows[0]?.stated ?? '')?.[1]
-  return version === undefined ? null : Number(version)
+/** Without a lock, for which nobody need wait who finds them as they should be. */
+async function areOfThisVersion(client: Client): Promise<boolean> {
+  const { rows } = await client.query<{ version: number | null }>(`SELECT ${versionStated()} AS version`)
+  return rows[0]?.version === viewsVersion
 }
 
-/** @throws {TrailError} */
-async function refuseNewer(client: Client): Promise<number | null> {
-  const found = await versionIn(client)
-  if (found === null || found <= viewsVersion) return found
-  throw new TrailError('views-unusable', tooNew(String(found)))
-}
-
-/** Any numbers that nobody else has: for the length of a rebuild, and while one schema takes the place of another. */
-const REBUILD_LOCK = 7_262_001
-const REPLACING_LOCK = 7_262_002
-
-/** What the blocks below refuse with. */
-const REFUSED = 'LT006'
-
-function tooNew(found: string): string {
-  return `The session records are of version ${found}, and this program knows up to ${viewsVersion}: a newer logout-trail keeps them; this one records logouts all the same.`
-}
-
-/** A schema that may be replaced: it is ours, of no newer version, or empty. A dump may have left its comment out. */
-function refuseOthers(schema: string): string {
-  const foreign = `The schema ${schema} is of another program: nothing of it is touched, and no session records are made. Rename it, or give logout-trail a database of its own.`
-  return `
-  IF substring(${statedBy(schema)} FROM '^${OURS}, version (\\d+)$')::integer > ${viewsVersion} THEN
-    RAISE EXCEPTION USING ERRCODE = '${REFUSED}', MESSAGE = replace('${tooNew('%')}', '%', substring(${statedBy(schema)} FROM '\\d+$'));
-  END IF;
-  IF EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = to_regnamespace('${schema}'))
-    AND coalesce(${statedBy(schema)}, '') NOT LIKE '${OURS}%'
-    AND NOT EXISTS (
-      SELECT FROM pg_attribute a WHERE a.attrelid = to_regclass('${schema}.position') AND a.attname = 'last_hash')
-  THEN
-    RAISE EXCEPTION USING ERRCODE = '${REFUSED}', MESSAGE = '${foreign}';
-  END IF;`
-}
-
-/**
- * Replaces the schema unless \`unless\` holds; one process after the other. Its owner stays who it was, and everybody else keeps just what
- * they had: of each table, and of a new one what they had of \`position\`.
- *
- * Whoever reads or writes begins with \`position\`: once that is locked, nobody waits for a table that somebody else has.
- */
-function replaced(replacing: string, unless = 'false'): string {
-  return `DO $replaced$
-DECLARE
-  owner text;
-  given jsonb;
-  change text;
-BEGIN
-  PERFORM pg_advisory_xact_lock(${REPLACING_LOCK});${refuseOthers(VIEWS_SCHEMA)}
-  IF ${unless} THEN RETURN; END IF;
-  IF to_regclass('${VIEWS_SCHEMA}.position') IS NOT NULL THEN
-    LOCK TABLE ${VIEWS_SCHEMA}.position IN ACCESS EXCLUSIVE MODE;
-  END IF;
-  SELECT pg_get_userbyid(n.nspowner) INTO owner FROM pg_namespace n WHERE n.nspname = '${VIEWS_SCHEMA}';
-  SELECT jsonb_agg(jsonb_build_object('table', o.relname, 'who', o.who, 'what', a.privilege_type, 'hands_on', a.is_grantable))
-  INTO given
-  FROM (
-    SELECT n.nspname AS relname, n.nspacl AS acl, n.nspowner AS owner FROM pg_namespace n WHERE n.nspname = '${VIEWS_SCHEMA}'
-    UNION ALL
-    SELECT c.relname, c.relacl, c.relowner FROM pg_class c
-    WHERE c.relnamespace = to_regnamespace('${VIEWS_SCHEMA}') AND c.relkind = 'r'
-  ) AS of_them CROSS JOIN LATERAL aclexplode(of_them.acl) AS a
-  CROSS JOIN LATERAL (
-    SELECT of_them.relname, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END AS who
-  ) AS o
-  WHERE a.grantee <> of_them.owner;
-${replacing}
-  FOR change IN
-    SELECT format('GRANT %s ON %s TO %s%s', g.what,
-      CASE t.name WHEN '${VIEWS_SCHEMA}' THEN 'SCHEMA ${VIEWS_SCHEMA}' ELSE format('${VIEWS_SCHEMA}.%I', t.name) END,
-      g.who, CASE WHEN g.hands_on THEN ' WITH GRANT OPTION' ELSE '' END)
-    FROM (
-      SELECT '${VIEWS_SCHEMA}' AS name
-      UNION ALL SELECT c.relname FROM pg_class c
-      WHERE c.relnamespace = to_regnamespace('${VIEWS_SCHEMA}') AND c.relkind = 'r'
-    ) AS t
-    JOIN jsonb_to_recordset(given) AS g ("table" text, who text, what text, hands_on boolean)
-      ON g."table" = CASE WHEN given @> jsonb_build_array(jsonb_build_object('table', t.name)) THEN t.name ELSE 'position' END
-  LOOP
-    EXECUTE change;
-  END LOOP;
-  IF owner <> current_user THEN
-    FOR change IN
-      SELECT format('ALTER TABLE ${VIEWS_SCHEMA}.%I OWNER TO %I', c.relname, owner) FROM pg_class c
-      WHERE c.relnamespace = to_regnamespace('${VIEWS_SCHEMA}') AND c.relkind = 'r'
-    LOOP
-      EXECUTE change;
-    END LOOP;
-    EXECUTE format('ALTER SCHEMA ${VIEWS_SCHEMA} OWNER TO %I', owner);
-  END IF;
-END $replaced$;`
-}
-
-/** Another process may have been faster. */
-const MAKE_UNLESS_THERE = replaced(
-  madeAnew(VIEWS_SCHEMA),
-  `coalesce(${statedBy(VIEWS_SCHEMA)}, '') = '${OURS}, version ${viewsVersion}'`,
-)
-
-const INSUFFICIENT_PRIVILEGE = '42501'
-
-/** @throws {TrailError} \`views-unusable\` when they are somebody else's, or the role may not make them */
-async function makeTables(client: Client, sql: string): Promise<void> {
+/** @throws {TrailError} `views-unusable` when what is there must not be replaced, or may not be by this role: `instead` says what to do */
+async function replace(client: Client, text: string, instead: string): Promise<void> {
   try {
-    await client.query(sql)
+    await client.query(text)
   } catch (cause) {
-    const { code, message: said } = cause as { code?: unknown; message?: string }
-    if (code === REFUSED) throw new TrailError('views-unusable', String(said), { cause })
+    const { code } = cause as { code?: unknown }
+    if (code === MUST_NOT_REPLACE) throw new TrailError('views-unusable', `${messageOf(cause)}.`, { cause })
     if (code !== INSUFFICIENT_PRIVILEGE) throw cause
-    const message =
-      `The role of DATABASE_URL may not make the tables of the session records (${said}); ` +
-      'let their owner do it, or an administrator run what `logout-trail migrate --print-sql` prints.'
+    const message = `The role of DATABASE_URL may not make the tables of the session records (${messageOf(cause)}); ${instead}.`
     throw new TrailError('views-unusable', message, { cause })
   }
 }
+
+const INSUFFICIENT_PRIVILEGE = '42501'
+
+const BY_ADMINISTRATOR = 'let an administrator run what `logout-trail migrate --print-sql` prints'
+const BY_OWNER = 'run `logout-trail rebuild` as their owner, or as a superuser'
 
 /** Unless there is one. */
 async function addPosition(client: Client, schema: string, { trailId, epoch }: Position): Promise<void> {
@@ -207,21 +101,6 @@ async function addPosition(client: Client, schema: string, { trailId, epoch }: P
   )
 }
 
-const NEXT = `${VIEWS_SCHEMA}_next`
-
-/** What a rebuild that was stopped has left goes. */
-const MAKE_NEXT = `DO $next$
-BEGIN${refuseOthers(NEXT)}
-${madeAnew(NEXT)}
-END $next$;`
-
-const REPLACE = replaced(`
-  DROP SCHEMA IF EXISTS ${VIEWS_SCHEMA} CASCADE;
-  ALTER SCHEMA ${NEXT} RENAME TO ${VIEWS_SCHEMA};`)
-
-/** So that its first readers need not wait until the server does it by itself. */
-const ANALYZE = `ANALYZE ${viewsTables.map((table) => `${NEXT}.${table}`).join(', ')}`
-
 export interface PostgresRebuilding {
   link: ViewsLink
   trail: TrailReader
@@ -231,30 +110,37 @@ export interface PostgresRebuilding {
   onProgress?: (done: number, of: number) => void
 }
 
+/** Any number that nobody else has: for the length of a rebuild. */
+const REBUILD_LOCK = 7_262_001
+
 /**
  * Makes the views anew beside the old ones, which stay until it is done. Services may run meanwhile: whichever of them writes the old
  * ones finds the new, and goes on from there.
- * @throws {TrailError} `trail-locked` when another rebuild runs; `views-unusable` when they are somebody else's, or of a newer version
+ * @throws {TrailError} `trail-locked` when another rebuild runs; `views-unusable` as above, before anything is done
  */
 export async function rebuildPostgresViews(rebuilding: PostgresRebuilding): Promise<number> {
   const { link, trail, onceItCan, onProgress } = rebuilding
   await link.run(async (client) => {
     await onlyOne(client)
-    await makeTables(client, `DO $look$ BEGIN${refuseOthers(VIEWS_SCHEMA)} END $look$`)
-    await makeTables(client, MAKE_NEXT)
+    await replace(client, MAKE_NEXT, BY_OWNER)
   })
   await onceItCan?.()
   const beginning = await beginningOf(trail)
-  await link.run((client) => addPosition(client, NEXT, beginning))
-  const views = await Views.of(postgresViewsStore(link, NEXT))
+  await link.run((client) => addPosition(client, NEXT_SCHEMA, beginning))
+  const views = await Views.of(postgresViewsStore(link, NEXT_SCHEMA))
   const done = await followAll(views, trail, onProgress)
+  // Before anybody reads them: the planner knows nothing of new tables. And before they are locked: it takes seconds.
+  await link.run((client) => client.query(`ANALYZE ${newTables.join(', ')}`))
   await link.run(async (client) => {
-    await client.query(ANALYZE)
-    await makeTables(client, REPLACE)
-    await client.query(`SELECT pg_advisory_unlock(${REBUILD_LOCK})`)
+    // Again: a connection that broke in between has given the lock back.
+    await onlyOne(client)
+    await replace(client, REPLACE_BY_NEXT, BY_OWNER)
+    await client.query('SELECT pg_advisory_unlock_all()')
   })
   return done
 }
+
+const newTables = viewsTables.map((name) => `${NEXT_SCHEMA}.${name}`)
 
 /** Until the lock is given back, or the connection ends. */
 async function onlyOne(client: Client): Promise<void> {
