@@ -3,10 +3,10 @@ import { readDatabase } from '../api/config.ts'
 import { nameOf } from '../api/database.ts'
 import { migratePostgresViews, viewsMigrationSql } from '../session-ends/views-place-postgres.ts'
 import { TrailError } from '../trail/error.ts'
-import { PostgresLink } from '../trail/stores/postgres-link.ts'
 import { migrationSql } from '../trail/stores/postgres-migrations.ts'
 import { migratePostgres, schemaVersionIn } from '../trail/stores/postgres-schema.ts'
 import { commandOf } from './command.ts'
+import { linkToRecords } from './records-link.ts'
 import { sayOut } from './write-out.ts'
 
 /** What the printed SQL calls the role of the service. */
@@ -75,18 +75,10 @@ async function migrate(): Promise<void> {
 }
 
 async function viewsMigrated(url: string): Promise<boolean> {
-  const link = new PostgresLink({
-    url,
-    use: 'write',
-    answerWithinMs: MIGRATE_WITHIN_MS,
-    onConnect: async () => undefined,
-  })
+  const link = linkToRecords(url)
   try {
-    return await migratePostgresViews(link.run.bind(link))
+    return await migratePostgresViews(link)
   } finally {
     await link.close()
   }
 }
-
-/** As that of the trail: dropping many records takes its time. */
-const MIGRATE_WITHIN_MS = 600_000

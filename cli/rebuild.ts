@@ -11,13 +11,13 @@ import { viewsPathOf } from '../session-ends/views-schema.ts'
 import { sqliteViews } from '../session-ends/views-sqlite.ts'
 import { TrailError } from '../trail/error.ts'
 import type { TrailReader } from '../trail/store.ts'
-import { PostgresLink } from '../trail/stores/postgres-link.ts'
 import { openPostgresReader } from '../trail/stores/postgres-reader.ts'
 import { raisePostgresEpoch } from '../trail/stores/postgres-schema.ts'
 import { holdLock } from '../trail/stores/sqlite-lock.ts'
 import { openSqliteReader, raiseEpoch } from '../trail/stores/sqlite-reader.ts'
 import { commandOf } from './command.ts'
 import { progress } from './progress.ts'
+import { linkToRecords } from './records-link.ts'
 import { sayOut } from './write-out.ts'
 
 export const rebuildCommand = commandOf({
@@ -74,14 +74,12 @@ async function rebuildFile(path: string, how: How): Promise<number> {
 
 async function rebuildInPostgres(url: string, how: How): Promise<number> {
   const trail = await openPostgresReader(url)
-  const link = new PostgresLink({ url, use: 'write', onConnect: async () => undefined })
+  const link = linkToRecords(url)
   try {
     const refused = how === 'as it was' ? await whyRefused(postgresViews({ url }), trail) : null
     if (refused) throw refused
-    const run = link.run.bind(link)
-    const written = { run, assertHeld: async () => undefined, close: link.close.bind(link) }
     return await rebuildPostgresViews({
-      link: written,
+      link,
       trail,
       // Records in the same database were restored with the trail, and cannot show that it was: the operator says so.
       onceItCan: how === 'accept a restore' ? () => raisePostgresEpoch(url) : undefined,

@@ -1,9 +1,10 @@
 /** What PostgreSQL and the network say, named so that a person knows what to do. No message holds the password. */
+import { readFileSync } from 'node:fs'
 import { messageOf, TrailError, type TrailErrorCode } from '../error.ts'
 
 export type Use = 'read' | 'write'
 
-/** What our own functions in the database raise (`postgres-migrations.ts`). */
+/** What our own functions in the database raise (`postgres-migrations.ts`). LT006 is of the session records. */
 export const raised = {
   /** What this process was told durable is not there any more. */
   rewound: 'LT001',
@@ -24,6 +25,21 @@ export function placeOf(url: string): string {
   const { hostname, port, pathname, searchParams } = new URL(url)
   const host = hostname || searchParams.get('host') || 'localhost'
   return `PostgreSQL at ${decodeURIComponent(host)}:${port || '5432'}${pathname === '/' ? '' : pathname}`
+}
+
+/** The client reads them while it reads the address, and says the same of both. Null: all of them can be read, or it is no address. */
+export function unreadableFileOf(url: string): string | null {
+  const parameters = URL.parse(url)?.searchParams
+  for (const name of ['sslrootcert', 'sslcert', 'sslkey']) {
+    const path = parameters?.get(name)
+    if (!path) continue
+    try {
+      readFileSync(path)
+    } catch (error) {
+      return `The file of ${name}= in DATABASE_URL cannot be read (${messageOf(error)}).`
+    }
+  }
+  return null
 }
 
 const RESTORED =

@@ -7,7 +7,7 @@
  */
 import type { Client } from 'pg'
 import { TrailError } from '../error.ts'
-import { namedError, placeOf, type Use } from './postgres-errors.ts'
+import { namedError, placeOf, unreadableFileOf, type Use } from './postgres-errors.ts'
 
 export interface LinkOptions {
   url: string
@@ -130,10 +130,9 @@ async function newClient(url: string): Promise<Client> {
     })
   } catch {
     // Without the cause: it holds the whole URL, and the password in it.
-    throw new TrailError(
-      'trail-unavailable',
-      'DATABASE_URL is not an address that PostgreSQL’s client understands.',
-    )
+    const why =
+      unreadableFileOf(url) ?? 'DATABASE_URL is not an address that PostgreSQL’s client understands.'
+    throw new TrailError('trail-unavailable', why)
   }
 }
 
