@@ -198,6 +198,25 @@ describe('the place of the session records in PostgreSQL', () => {
     }
   })
 
+  it('stays as it is when somebody reads it for long', async (t) => {
+    const url = await newDatabase(t)
+    const trail = await trailWith(t, reports)
+    const views = await openPostgresViews(linkTo(t, url), trail)
+    await views.apply(await trail.read(-1, 5))
+    await inDatabase(url, async (reader) => {
+      await reader.query('BEGIN; SELECT 1 FROM logout_trail_views.position')
+      await assert.rejects(
+        rebuildPostgresViews({ link: linkTo(t, url), trail }),
+        isCoded(
+          'trail-unavailable',
+          /^The session records are read by somebody for long, .* nothing was changed/,
+        ),
+      )
+    })
+    assert.equal(views.position.nextIndex, 5)
+    await followAll(views, trail)
+  })
+
   it('is called by its name when it is damaged, removed or closed to this role', async (t) => {
     const url = await newDatabase(t)
     const trail = await trailWith(t, reports)

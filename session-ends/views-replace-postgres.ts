@@ -91,10 +91,10 @@ function handOver(schema: string): string {
 
 /**
  * Whoever reads or writes begins with `position`: once that is locked, nobody waits for a table that somebody else has. While it is
- * waited for, nobody begins to read.
+ * waited for, nobody begins to read: so not for long.
  */
 const LOCK = `
-  PERFORM set_config('lock_timeout', '5s', true);
+  PERFORM set_config('lock_timeout', '4s', true);
   IF to_regclass('${VIEWS_SCHEMA}.position') IS NOT NULL THEN
     LOCK TABLE ${VIEWS_SCHEMA}.position IN ACCESS EXCLUSIVE MODE;
   END IF;`
