@@ -148,7 +148,6 @@ class LeasedViews {
     const link = new PostgresLink({
       url: this.#url,
       use: 'write',
-      of: 'session records',
       onConnect: async () => undefined,
     })
     const leased = {

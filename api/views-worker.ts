@@ -140,6 +140,7 @@ function figuresOf({ records }: Following): () => Promise<void> {
     try {
       tell({ figures: await records.figures(Date.now()) })
     } finally {
+      // Also when they cannot be read: what fails after seconds would hold up the records again and again.
       const took = performance.now() - startedAt
       dueAt = performance.now() + Math.max(FIGURES_EVERY_MS, SHARE * took)
     }

@@ -116,7 +116,6 @@ async function leasedLink(url: string) {
   const link = new PostgresLink({
     url,
     use: 'write',
-    of: 'session records',
     onConnect: async () => undefined,
   })
   const held = await link.run((client) => acquire(client, 'session records', 'the bench'))

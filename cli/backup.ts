@@ -1,12 +1,13 @@
-import { ConfigError, readDatabase } from '../api/config.ts'
+import { readDatabase } from '../api/config.ts'
 import { backupTrail } from '../trail/stores/sqlite-backup.ts'
 import { commandOf, OR_OUTPUT } from './command.ts'
+import { UsageError } from './strict.ts'
 import { sayOut } from './write-out.ts'
 
 export const backupCommand = commandOf({
   name: 'backup',
   summary: 'Copy the trail to a new file.',
-  more: 'It may run beside the service. The copy has its name only once it is whole and on disk. docs/OPERATE.md says how to restore it.',
+  more: 'Of a file; for PostgreSQL it says what to run instead. It may run beside the service. The copy has its name only once it is whole and on disk. docs/OPERATE.md says how to restore it.',
   args: {
     file: { type: 'positional', required: true, description: 'The file to write; it must not exist yet.' },
   },
@@ -24,7 +25,7 @@ export const backupCommand = commandOf({
 
 async function backup(file: string): Promise<void> {
   const database = readDatabase()
-  if (database.engine === 'postgres') throw isOfTheServer(database.url, file)
+  if (database.engine === 'postgres') throw new UsageError(insteadOf({ url: database.url, file }))
   const { path } = database
   if (process.stderr.isTTY) console.error(`Copying ${path} …`)
   const { head, bytes } = await backupTrail(path, file)
@@ -32,19 +33,32 @@ async function backup(file: string): Promise<void> {
   await sayOut(`${file}: ${head.nextIndex} entries, ${size}, trail ${head.trailId} of ${head.issuer}`)
 }
 
-function isOfTheServer(url: string, file: string): ConfigError {
-  const line = `pg_dump --schema=logout_trail --format=custom --file=${quoted(file)} ${quoted(withoutPassword(url))}`
-  const problem = `The trail is in PostgreSQL, where the backups of the server have it too. A copy of it alone: ${line} (the password in PGPASSWORD or ~/.pgpass; docs/OPERATE.md says how to restore it)`
-  return new ConfigError([{ variable: 'DATABASE_URL', problem }])
+/** The session records are made from the trail, and need no backup. */
+function insteadOf({ url, file }: { url: string; file: string }): string {
+  return [
+    'The trail is in PostgreSQL, and nothing was copied. Its server has backups of its own; the trail alone is copied, beside the services, by',
+    '',
+    `  pg_dump --schema=logout_trail --format=custom --file=${quoted(file)} --dbname=${quoted(forPgDump(url))}`,
+    '',
+    'It takes the password from PGPASSWORD or from ~/.pgpass, and else asks for it. docs/OPERATE.md says how to restore it.',
+  ].join('\n')
 }
 
-function withoutPassword(url: string): string {
-  const bare = Object.assign(new URL(url), { password: '' })
-  bare.searchParams.delete('password')
-  return bare.href
+/** What PostgreSQL's own programs know too; others of `pg` they refuse. */
+const KNOWN_TO_BOTH = new Set(['host', 'port', 'user', 'sslmode', 'sslrootcert', 'sslcert', 'sslkey'])
+
+/** Without the password, wherever it stands. */
+function forPgDump(url: string): string {
+  const address = new URL(url)
+  address.password = ''
+  const kept = [...address.searchParams].filter(
+    ([name, value]) => KNOWN_TO_BOTH.has(name) && value !== 'no-verify',
+  )
+  address.search = new URLSearchParams(kept).toString()
+  return address.href
 }
 
-/** For a shell. */
-function quoted(text: string): string {
-  return /^[\w.:/@=-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`
+/** For a POSIX shell. */
+function quoted(word: string): string {
+  return /^[\w./:@-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { inDatabase, newDatabase, newRole } from '../test/postgres.ts'
-import { open, query, until } from '../test/postgres-trails.ts'
+import { open, query, someoneWaits, until, whileAppendsWait } from '../test/postgres-trails.ts'
 import { finished, runCli, temporaryFolder } from '../test/service.ts'
 import { logout, NOON } from '../trail/stores/conformance.ts'
 
@@ -57,7 +57,7 @@ describe('logout-trail migrate', () => {
     const store = await open(t, ofRole)
     await store.append([logout(1)], NOON)
     const rebuilt = await cli(['rebuild'], ofRole)
-    assert.match(rebuilt.stderr, /belongs to the role .* run `logout-trail rebuild` as their owner/)
+    assert.match(rebuilt.stderr, /belongs to the role .*; run `logout-trail rebuild` as their owner, or as/)
     assert.equal((await cli(['migrate'], ofRole)).code, 0)
   })
 
@@ -106,5 +106,42 @@ describe('logout-trail rebuild, in PostgreSQL', () => {
     assert.equal(code, 1)
     assert.match(stderr, /were made from 9 entries .* it has only 2\. .*--accept-restore/)
     assert.equal((await cli(['rebuild', '--accept-restore'], url)).code, 0)
+  })
+
+  it('raises the epoch once when two accept a restore at the same time', async (t) => {
+    const url = await newDatabase(t)
+    const store = await open(t, url)
+    await store.append([logout(1)], NOON)
+    const all: ReturnType<typeof cli>[] = []
+    await whileAppendsWait(url, async () => {
+      all.push(cli(['rebuild', '--accept-restore'], url))
+      await until('the first is about to raise it', () => someoneWaits(url))
+      const second = await cli(['rebuild', '--accept-restore'], url)
+      assert.equal(second.code, 1)
+      assert.match(second.stderr, /being rebuilt already/)
+    })
+    for (const { code, stderr } of await Promise.all(all)) assert.equal(code, 0, stderr)
+    const [trail] = await query(url, 'SELECT epoch::int FROM logout_trail.trail')
+    assert.deepEqual(trail, { epoch: 1 })
+  })
+
+  it('raises nothing, and changes nothing, when it is refused', async (t) => {
+    const url = await newDatabase(t)
+    const store = await open(t, url)
+    await store.append([logout(1)], NOON)
+    await cli(['rebuild'], url)
+    const newer = 'logout-trail: session records, version 999'
+    await query(url, `COMMENT ON SCHEMA logout_trail_views IS '${newer}'`)
+    for (const args of [['rebuild'], ['rebuild', '--accept-restore'], ['migrate']]) {
+      const { code, stderr } = await cli(args, url)
+      assert.equal(code, 1, args.join(' '))
+      assert.match(stderr, /^The session records are of version 999, .* a newer logout-trail keeps them/)
+    }
+    const printed = await cli(['migrate', '--print-sql'], url)
+    await assert.rejects(query(url, printed.stdout), /The session records are of version 999/)
+    const [trail] = await query(url, 'SELECT epoch::int FROM logout_trail.trail')
+    assert.deepEqual(trail, { epoch: 0 })
+    const [kept] = await query(url, 'SELECT count(*)::int AS n FROM logout_trail_views.sessions')
+    assert.deepEqual(kept, { n: 1 })
   })
 })

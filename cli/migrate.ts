@@ -32,7 +32,7 @@ export const migrateCommand = commandOf({
     { line: 'logout-trail migrate', does: 'Before several services start on one PostgreSQL.' },
     {
       line: 'logout-trail migrate --print-sql > migrate.sql',
-      does: 'For an administrator: psql -v ON_ERROR_STOP=1 -f migrate.sql, then the GRANT lines at its end.',
+      does: 'For an administrator: psql -v ON_ERROR_STOP=1 -f migrate.sql, then the GRANT lines in it.',
     },
   ],
   run: (args) => (args['print-sql'] === true ? printSql() : migrate()),

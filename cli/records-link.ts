@@ -9,7 +9,6 @@ export function linkToRecords(url: string): ViewsLink {
   const link = new PostgresLink({
     url,
     use: 'write',
-    of: 'session records',
     answerWithinMs: ANSWER_WITHIN_MS,
     onConnect: async () => undefined,
   })

@@ -4,11 +4,11 @@ import { messageOf, TrailError } from '../trail/error.ts'
 import type { TrailReader } from '../trail/store.ts'
 import { beginningOf, followAll, refuseRewound } from './follow.ts'
 import { Views } from './views.ts'
+import { INSUFFICIENT_PRIVILEGE, ofRecords, stateOf } from './views-errors-postgres.ts'
 import { VIEWS_SCHEMA, viewsTables } from './views-postgres-schema.ts'
 import {
   MAKE_NEXT,
   MAKE_UNLESS_THERE,
-  MUST_NOT_REPLACE,
   NEXT_SCHEMA,
   REPLACE_BY_NEXT,
   versionStated,
@@ -21,7 +21,8 @@ import type { Position } from './views-store.ts'
  * Opens the views of this trail; begins them when there are none, or when they are of an older version.
  * @throws {TrailError} `trail-rewound`; `views-unusable` when they are of a newer version, or may not be made
  */
-export async function openPostgresViews(link: ViewsLink, trail: TrailReader): Promise<Views> {
+export async function openPostgresViews(given: ViewsLink, trail: TrailReader): Promise<Views> {
+  const link = ofRecords(given)
   const beginning = await beginningOf(trail)
   await link.run((client) => begin(client, { beginning, link }))
   const views = await Views.of(postgresViewsStore(link))
@@ -31,7 +32,7 @@ export async function openPostgresViews(link: ViewsLink, trail: TrailReader): Pr
 
 /** Begins them or brings them to this version, as the service would; says whether anything was to be done. They know no trail yet. */
 export async function migratePostgresViews(link: ViewsLink): Promise<boolean> {
-  return link.run(async (client) => {
+  return ofRecords(link).run(async (client) => {
     if (await areOfThisVersion(client)) return false
     await replace(client, MAKE_UNLESS_THERE, BY_ADMINISTRATOR)
     return true
@@ -79,15 +80,11 @@ async function replace(client: Client, text: string, instead: string): Promise<v
   try {
     await client.query(text)
   } catch (cause) {
-    const { code } = cause as { code?: unknown }
-    if (code === MUST_NOT_REPLACE) throw new TrailError('views-unusable', `${messageOf(cause)}.`, { cause })
-    if (code !== INSUFFICIENT_PRIVILEGE) throw cause
+    if (stateOf(cause) !== INSUFFICIENT_PRIVILEGE) throw cause
     const message = `The role of DATABASE_URL may not make the tables of the session records (${messageOf(cause)}); ${instead}.`
     throw new TrailError('views-unusable', message, { cause })
   }
 }
-
-const INSUFFICIENT_PRIVILEGE = '42501'
 
 const BY_ADMINISTRATOR = 'let an administrator run what `logout-trail migrate --print-sql` prints'
 const BY_OWNER = 'run `logout-trail rebuild` as their owner, or as a superuser'
@@ -119,7 +116,8 @@ const REBUILD_LOCK = 7_262_001
  * @throws {TrailError} `trail-locked` when another rebuild runs; `views-unusable` as above, before anything is done
  */
 export async function rebuildPostgresViews(rebuilding: PostgresRebuilding): Promise<number> {
-  const { link, trail, onceItCan, onProgress } = rebuilding
+  const { trail, onceItCan, onProgress } = rebuilding
+  const link = ofRecords(rebuilding.link)
   await link.run(async (client) => {
     await onlyOne(client)
     await replace(client, MAKE_NEXT, BY_OWNER)

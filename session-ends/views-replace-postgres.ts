@@ -2,14 +2,12 @@
  * How the schema of the session records is made and replaced, as SQL: a program and an administrator run the same text. Nothing is
  * dropped that another program made, or a newer one of ours; the schema keeps its owner, and every other role keeps what it might do.
  */
+import { MUST_NOT_REPLACE } from './views-errors-postgres.ts'
 import { VIEWS_SCHEMA, viewsSchemaSql } from './views-postgres-schema.ts'
 import { viewsVersion } from './views-schema.ts'
 
 /** In which a rebuild makes the records that take the place of the others. */
 export const NEXT_SCHEMA = `${VIEWS_SCHEMA}_next`
-
-/** SQLSTATE: what is there is another program's, or a newer one's of ours. */
-export const MUST_NOT_REPLACE = 'LT006'
 
 /** Any number that nobody else has: while one schema takes the place of another. */
 const REPLACING_LOCK = 7_262_002
@@ -95,10 +93,10 @@ function handOver(schema: string): string {
 
 /**
  * Whoever reads or writes begins with `position`: once that is locked, nobody waits for a table that somebody else has. While it is
- * waited for, nobody begins to read.
+ * waited for, nobody begins to read: so not for long.
  */
 const LOCK = `
-  PERFORM set_config('lock_timeout', '5s', true);
+  PERFORM set_config('lock_timeout', '4s', true);
   IF to_regclass('${VIEWS_SCHEMA}.position') IS NOT NULL THEN
     LOCK TABLE ${VIEWS_SCHEMA}.position IN ACCESS EXCLUSIVE MODE;
   END IF;`

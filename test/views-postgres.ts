@@ -25,7 +25,6 @@ async function trailInPostgres(reports: readonly Report[]): Promise<TestTrail> {
   const link = new PostgresLink({
     url,
     use: 'write',
-    of: 'session records',
     onConnect: async () => undefined,
   })
   const following = await openPostgresViews(

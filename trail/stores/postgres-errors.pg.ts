@@ -55,12 +55,17 @@ const cases: Case[] = [
     'trail-unavailable',
     /does not support SSL/,
   ],
-  [
-    'a certificate that is not there',
-    (url) => `${url}?sslrootcert=/nowhere/root.pem`,
-    'trail-unavailable',
-    /file \/nowhere\/root\.pem, which DATABASE_URL names .* ENOENT/,
-  ],
+  ...['sslrootcert', 'sslcert', 'sslkey'].map((name): Case => {
+    const search = `?sslmode=verify-full&${name}=/nowhere/of.pem`
+    return [
+      `a file of ${name} that is not there`,
+      (url) => changed(url, { password: SECRET, search }),
+      'trail-unavailable',
+      new RegExp(
+        `^The file of ${name}= in DATABASE_URL cannot be read \\(ENOENT.*'/nowhere/of\\.pem'\\)\\.$`,
+      ),
+    ]
+  }),
   ['an address that is none', () => `postgres://user:${SECRET}%@[/x`, 'trail-unavailable', /DATABASE_URL/],
 ]
 

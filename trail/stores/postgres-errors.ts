@@ -1,12 +1,10 @@
 /** What PostgreSQL and the network say, named so that a person knows what to do. No message holds the password. */
+import { readFileSync } from 'node:fs'
 import { messageOf, TrailError, type TrailErrorCode } from '../error.ts'
 
 export type Use = 'read' | 'write'
 
-/** What is kept in the tables that a connection is for. */
-export type Kept = 'trail' | 'session records'
-
-/** What our own functions in the database raise (`postgres-migrations.ts`). */
+/** What our own functions in the database raise (`postgres-migrations.ts`). LT006 is of the session records. */
 export const raised = {
   /** What this process was told durable is not there any more. */
   rewound: 'LT001',
@@ -27,6 +25,21 @@ export function placeOf(url: string): string {
   const { hostname, port, pathname, searchParams } = new URL(url)
   const host = hostname || searchParams.get('host') || 'localhost'
   return `PostgreSQL at ${decodeURIComponent(host)}:${port || '5432'}${pathname === '/' ? '' : pathname}`
+}
+
+/** The client reads them while it reads the address, and says the same of both. Null: all of them can be read, or it is no address. */
+export function unreadableFileOf(url: string): string | null {
+  const parameters = URL.parse(url)?.searchParams
+  for (const name of ['sslrootcert', 'sslcert', 'sslkey']) {
+    const path = parameters?.get(name)
+    if (!path) continue
+    try {
+      readFileSync(path)
+    } catch (error) {
+      return `The file of ${name}= in DATABASE_URL cannot be read (${messageOf(error)}).`
+    }
+  }
+  return null
 }
 
 const RESTORED =
@@ -64,16 +77,10 @@ const families: Record<string, TrailErrorCode> = {
 const NO_PERMISSION = '42501'
 const MISSING = new Set(['3F000', '42P01', '42883', '42703'])
 
-export interface Asked {
-  place: string
-  use: Use
-  of: Kept
-}
-
 /** Keeps what already is a `TrailError`. Bugs (`TypeError`) stay what they are. */
-export function namedError({ place, use, of }: Asked, cause: unknown): unknown {
+export function namedError(place: string, use: Use, cause: unknown): unknown {
   if (cause instanceof TrailError || cause instanceof TypeError || cause instanceof RangeError) return cause
-  const [code, why] = of === 'trail' ? reason(use, cause) : reasonOfRecords(use, cause)
+  const [code, why] = reason(use, cause)
   const cannot = `cannot be ${use === 'write' ? 'written' : 'read'}`
   return new TrailError(
     code,
@@ -95,14 +102,6 @@ function reason(use: Use, cause: unknown): [TrailErrorCode, string] {
     return ['trail-replaced', `${said}: the schema logout_trail was removed or changed; put it back`]
   }
   return [families[state.slice(0, 2)] ?? refused, said]
-}
-
-/** They can be made again, whatever happened to them. */
-function reasonOfRecords(use: Use, cause: unknown): [TrailErrorCode, string] {
-  const [code, why] = reason(use, cause)
-  if (code !== 'trail-replaced' && code !== 'trail-corrupt') return [code, why]
-  const said = withoutFullStop(messageOf(cause))
-  return ['views-damaged', `${said}; \`logout-trail rebuild\` makes the session records anew`]
 }
 
 function withoutFullStop(said: string): string {

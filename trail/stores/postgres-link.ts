@@ -7,13 +7,11 @@
  */
 import type { Client } from 'pg'
 import { TrailError } from '../error.ts'
-import { namedError, placeOf, type Asked, type Kept, type Use } from './postgres-errors.ts'
+import { namedError, placeOf, unreadableFileOf, type Use } from './postgres-errors.ts'
 
 export interface LinkOptions {
   url: string
   use: Use
-  /** The trail, if nothing is said. */
-  of?: Kept
   /** What a connection has to pass before anything else is asked of it, each time. */
   onConnect: (client: Client) => Promise<void>
   /** How long an answer may take; the server itself gives up a second earlier. */
@@ -30,7 +28,6 @@ export class PostgresLink {
   /** For messages. */
   readonly place: string
   readonly #options: LinkOptions
-  readonly #asked: Asked
   readonly #answerWithinMs: number
   #client: Client | null = null
   #failure: { error: unknown; at: number } | null = null
@@ -40,7 +37,6 @@ export class PostgresLink {
   constructor(options: LinkOptions) {
     this.#options = options
     this.place = placeOf(options.url)
-    this.#asked = { place: this.place, use: options.use, of: options.of ?? 'trail' }
     this.#answerWithinMs = options.answerWithinMs ?? ANSWER_WITHIN_MS
   }
 
@@ -72,7 +68,7 @@ export class PostgresLink {
       return await work(client)
     } catch (cause) {
       await this.#end(client)
-      throw namedError(this.#asked, cause)
+      throw namedError(this.place, this.#options.use, cause)
     } finally {
       clearTimeout(deadline)
     }
@@ -104,7 +100,7 @@ export class PostgresLink {
       return client
     } catch (cause) {
       sever(client, 'it could not be opened')
-      const error = namedError(this.#asked, cause)
+      const error = namedError(this.place, this.#options.use, cause)
       this.#failure = { error, at: performance.now() }
       throw error
     }
@@ -137,18 +133,12 @@ async function newClient(url: string): Promise<Client> {
           oid === types.builtins.INT8 ? Number : types.getTypeParser(oid, format),
       },
     })
-  } catch (error) {
+  } catch {
     // Without the cause: it holds the whole URL, and the password in it.
-    throw new TrailError('trail-unavailable', whyNoClient(error))
+    const why =
+      unreadableFileOf(url) ?? 'DATABASE_URL is not an address that PostgreSQL’s client understands.'
+    throw new TrailError('trail-unavailable', why)
   }
-}
-
-/** It reads the files that the address names, of certificates and keys. */
-function whyNoClient(error: unknown): string {
-  const { code, path } = error as NodeJS.ErrnoException
-  return typeof code === 'string' && typeof path === 'string'
-    ? `The file ${path}, which DATABASE_URL names (sslrootcert, sslcert or sslkey), cannot be read: ${code}.`
-    : 'DATABASE_URL is not an address that PostgreSQL’s client understands.'
 }
 
 /**
