@@ -11,7 +11,7 @@ export const VIEWS_SCHEMA = 'logout_trail_views'
 
 const ID = 'text COLLATE "C"'
 const ROLLUP =
-  'measure smallint NOT NULL, outcome smallint NOT NULL, at bigint NOT NULL, part smallint NOT NULL'
+  'measure smallint NOT NULL, at bigint NOT NULL, outcome smallint NOT NULL, part smallint NOT NULL'
 const ROLLUP_KEY = 'measure, at, outcome, part'
 
 /** In the order in which they are made. */
