@@ -70,8 +70,10 @@ async function inPostgres(
   { onTrouble }: FollowingOptions,
 ): Promise<Following> {
   const position = await records.position()
-  if (position) await refuseRewound(position, trail)
-  const writing = new LeasedViews({ trail, url, onTrouble })
+  // Of an older epoch they are being made anew: a restore was accepted, and this process may record meanwhile.
+  const { epoch } = await trail.head()
+  if (position && position.epoch >= epoch) await refuseRewound(position, trail)
+  const writing = new LeasedViews({ trail, records, url, onTrouble })
   return {
     trail,
     records,
@@ -99,37 +101,48 @@ function isLookedAt(): void {
 /** The records, for as long as this process has the lease. */
 class LeasedViews {
   readonly #trail: TrailReader
+  readonly #records: ViewsReader
   readonly #url: string
   readonly #lease: KeptLease
-  #open: { views: Views; fence: number; link: PostgresLink } | null = null
+  #open: { views: Views; fence: number } | null = null
 
   constructor({
     trail,
+    records,
     url,
     onTrouble,
-  }: {
-    trail: TrailReader
+  }: Read & {
     url: string
     onTrouble: (error: unknown) => void
   }) {
     this.#trail = trail
+    this.#records = records
     this.#url = url
     this.#lease = keepLease({
       url,
       name: 'session records',
       onTaken: isLookedAt,
       onLost: isLookedAt,
-      onTrouble,
+      // As long as it is held, nothing has changed for anybody.
+      onTrouble: (error) => {
+        if (!this.#lease.held) onTrouble(error)
+      },
     })
   }
 
   async views(): Promise<Views | null> {
     const { held } = this.#lease
-    // A server that comes back after a crash may have lost the last of the records.
-    if (this.#open && (this.#open.fence !== held?.fence || !this.#open.link.isOpen)) await this.letGo()
+    if (this.#open && !(this.#open.fence === held?.fence && (await this.#standAsStored(this.#open.views))))
+      await this.letGo()
     if (!held) return null
     this.#open ??= await this.#opened(held)
     return this.#open.views
+  }
+
+  /** A server that crashed may have lost the last of them, and a rebuild may have put others in their place. */
+  async #standAsStored({ position }: Views): Promise<boolean> {
+    const stored = await this.#records.position()
+    return stored?.nextIndex === position.nextIndex && stored.epoch === position.epoch
   }
 
   /** They are opened again when they are wanted: what is in memory may not be what is stored. */
@@ -144,10 +157,12 @@ class LeasedViews {
     await this.#lease.close()
   }
 
-  async #opened(held: Held): Promise<{ views: Views; fence: number; link: PostgresLink }> {
+  async #opened(held: Held): Promise<{ views: Views; fence: number }> {
     const link = new PostgresLink({
       url: this.#url,
       use: 'write',
+      // The end of one account is the end of all of its sessions, and there may be very many.
+      answerWithinMs: 60_000,
       onConnect: async () => undefined,
     })
     const leased = {
@@ -156,7 +171,7 @@ class LeasedViews {
       close: link.close.bind(link),
     }
     try {
-      return { views: await openPostgresViews(leased, this.#trail), fence: held.fence, link }
+      return { views: await openPostgresViews(leased, this.#trail), fence: held.fence }
     } catch (error) {
       await link.close()
       throw error

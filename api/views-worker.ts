@@ -58,10 +58,16 @@ const { database } = workerData as ViewsWorkerData
 
 const tell = (message: ViewsMessage) => port.postMessage(message)
 
+/** Null: whatever comes is news. */
+let told: Progress | null = null
+
 try {
   const following = await openFollowing(database, {
     onSetAside: (path, { message }) => tell({ setAside: path, message }),
-    onTrouble: (error) => tell({ trouble: messageOf(error) }),
+    onTrouble: (error) => {
+      told = null
+      tell({ trouble: messageOf(error) })
+    },
   })
   try {
     // Of several processes one writes; its turn begins below, where what fails is tried again.
@@ -81,7 +87,6 @@ port.close()
 /** Until it is told to stop. */
 async function follow(following: Following): Promise<void> {
   const figures = figuresOf(following)
-  let told: Progress | null = null
   while (!closing.signal.aborted) {
     try {
       const views = await following.writable()

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { newDatabase } from '../test/postgres.ts'
+import { inDatabase, newDatabase } from '../test/postgres.ts'
 import { open, query, until } from '../test/postgres-trails.ts'
 import { logout, NOON } from '../trail/stores/conformance.ts'
 import { startViews } from './views.ts'
@@ -9,6 +9,34 @@ import { startViews } from './views.ts'
 const nobody = () => undefined
 
 describe('the thread of the session records, in PostgreSQL', () => {
+  it('is told of no turn that is over while a renewal of its lease is late', async (t) => {
+    const url = await newDatabase(t)
+    await open(t, url)
+    const told: string[] = []
+    const views = await startViews({
+      database: { engine: 'postgres', url },
+      onFigures: nobody,
+      onSetAside: nobody,
+      onRestart: nobody,
+      onWorks: nobody,
+      onTurn: () => told.push('turn'),
+      onTurnOver: () => told.push('turn over'),
+      onTrouble: (message) => told.push(message),
+    })
+    t.after(() => views.close())
+    await until('it is its turn', () => views.writes())
+    await inDatabase(url, async (client) => {
+      await client.query('BEGIN')
+      await client.query('SELECT 1 FROM logout_trail.leases FOR UPDATE')
+      // A renewal waits half a second, and the next comes a second later; the lease lasts three.
+      await sleep(1700)
+      await client.query('COMMIT')
+    })
+    await sleep(1500)
+    assert.equal(views.writes(), true)
+    assert.deepEqual(told, ['turn'])
+  })
+
   it('waits with figures that cannot be read as long as with others', async (t) => {
     const url = await newDatabase(t)
     const store = await open(t, url)

@@ -125,7 +125,12 @@ export async function startViews(options: ViewsOptions): Promise<SessionViews> {
   }
 
   let thread = start()
-  await thread
+  try {
+    await thread
+  } catch (error) {
+    if (!canWait(error, database)) throw error
+    again(error)
+  }
   return {
     behind: () => behind,
     knowTheStart: () => startEnd !== null && nextIndex >= startEnd,
@@ -138,6 +143,11 @@ export async function startViews(options: ViewsOptions): Promise<SessionViews> {
       if (worker.status === 'fulfilled') await ended(worker.value)
     },
   }
+}
+
+/** Of several processes each would refuse to start, though logouts can be recorded; a trail that was put back is for a person. */
+function canWait(error: unknown, { engine }: Database): boolean {
+  return engine === 'postgres' && !(error instanceof TrailError && error.code === 'trail-rewound')
 }
 
 function startThread(workerData: ViewsWorkerData): Worker {

@@ -210,7 +210,11 @@ function namedError(cause: unknown, more = ''): TrailError {
   const state = stateOf(cause)
   const said = messageOf(cause)
   if (state === NO_PERMISSION)
-    return new TrailError('views-unusable', `The session records may not be read (${said}).`, { cause })
+    return new TrailError(
+      'views-unusable',
+      `The session records may not be read (${said}); \`logout-trail migrate --print-sql\` has the GRANTs.`,
+      { cause },
+    )
   const why = state === CANCELLED ? 'the query took too long' : said
   const message = `The session records in PostgreSQL cannot be read now: ${why}${more}.`
   return new TrailError('trail-unavailable', message, { cause })

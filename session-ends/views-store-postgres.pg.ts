@@ -153,6 +153,18 @@ describe('the views in PostgreSQL', () => {
     assert.deepEqual(await inPostgres(client), await inSqlite(given, 1))
   })
 
+  it('are not written by an older program when they were made anew by a newer one', async (t) => {
+    const client = await connected(t)
+    const given = indexed(fc.sample(anyEntry, { seed: 6, numRuns: 4 }))
+    await emptied(client)
+    const views = await Views.of(postgresViewsStore(linkOf(client)))
+    await views.apply(given.slice(0, 2))
+    await client.query(`UPDATE ${VIEWS_SCHEMA}.position SET version = version + 1`)
+    await assert.rejects(views.apply(given.slice(2)), /made them anew/)
+    await client.query(`UPDATE ${VIEWS_SCHEMA}.position SET version = version - 1`)
+    assert.deepEqual(await inPostgres(client), await inSqlite(given.slice(0, 2), 2))
+  })
+
   it('are not written by whoever does not hold them any more', async (t) => {
     const client = await connected(t)
     const given = indexed(fc.sample(anyEntry, { seed: 3, numRuns: 4 }))

@@ -3,9 +3,10 @@
  * views stand. What a loss of the server loses of them is made again from the trail, so no commit here waits for a disk.
  */
 import type { Client } from 'pg'
+import { TrailError } from '../trail/error.ts'
 import type { RollupRow, RollupRows } from './rollups.ts'
 import { VIEWS_SCHEMA } from './views-postgres-schema.ts'
-import { ENTRIES_LIMIT, positionFrom } from './views-schema.ts'
+import { ENTRIES_LIMIT, positionFrom, viewsVersion } from './views-schema.ts'
 import {
   sessionColumns,
   type Placed,
@@ -120,7 +121,7 @@ class PostgresViewsStore implements ViewsStore {
 async function moved(client: Client, { from, to }: { from: Position; to: Position }): Promise<void> {
   const { rowCount } = await client.query(
     `UPDATE position SET next_index = $1, last_hash = $2, unanswered_first = $3, unanswered_last = $4
-     WHERE next_index = $5 AND trail_id = $6 AND epoch = $7`,
+     WHERE next_index = $5 AND trail_id = $6 AND epoch = $7 AND version = $8`,
     [
       to.nextIndex,
       to.lastHash,
@@ -129,10 +130,14 @@ async function moved(client: Client, { from, to }: { from: Position; to: Positio
       from.nextIndex,
       from.trailId,
       from.epoch,
+      viewsVersion,
     ],
   )
-  if (rowCount !== 1)
-    throw new Error(`The session records no longer stand at ${from.nextIndex}: somebody else writes them.`)
+  if (rowCount === 1) return
+  throw new TrailError(
+    'trail-locked',
+    `The session records no longer stand at ${from.nextIndex}: somebody else writes them, or made them anew.`,
+  )
 }
 
 async function firstFreeId(client: Client): Promise<number> {

@@ -15,7 +15,7 @@ import {
 } from './clerk-service.ts'
 import { follow } from './following.ts'
 import { Logouts, putLoadOn } from './load.ts'
-import { newDatabase, startPostgres } from './postgres.ts'
+import { newDatabase, newRole, startPostgres } from './postgres.ts'
 import {
   asReader,
   backUp,
@@ -29,6 +29,10 @@ import {
   whoWrites,
 } from './postgres-services.ts'
 import { networkTo, query } from './postgres-trails.ts'
+import { linkToRecords } from '../cli/records-link.ts'
+import { rebuildPostgresViews, viewsGrantsFor } from '../session-ends/views-place-postgres.ts'
+import { grantsFor } from '../trail/stores/postgres-migrations.ts'
+import { openPostgresReader } from '../trail/stores/postgres-reader.ts'
 import { finished, runCli } from './service.ts'
 
 /** Ends the service before its database is dropped. */
@@ -118,6 +122,37 @@ describe('two services on one PostgreSQL', { concurrency: 3 }, () => {
     assert.ok(performance.now() - killedAt < 5000)
     assert.equal((await turnIn(database))?.fence, 2)
     await other.line(/this process writes the session records from now on/)
+  })
+
+  it('show what came while the records were made anew, also when nothing comes after it', async (t) => {
+    const { database, services } = await two(t)
+    const [writer] = await whoWrites(database, services)
+    const before = signIn()
+    assert.deepEqual(await writer.logout(before), durable)
+    await until(async () => (await state(writer, before.session)) === 'requested')
+    const during = signIn()
+    const trail = await openPostgresReader(database)
+    const link = linkToRecords(database)
+    let heard = false
+    await rebuildPostgresViews({
+      link,
+      trail: {
+        ...trail,
+        read: async (after, limit) => {
+          const found = await trail.read(after, limit)
+          if (!heard) assert.deepEqual(await writer.logout(during), durable)
+          heard = true
+          await until(async () => (await state(writer, during.session)) === 'requested')
+          return found
+        },
+      },
+    })
+    await link.close()
+    trail.close()
+    for (const service of services)
+      for (const person of [before, during])
+        await until(async () => (await state(service, person.session)) === 'requested')
+    assert.equal(count(writer, /is unavailable/), 0)
   })
 
   it('have one of them ask Clerk, and the other once it is gone, also when nothing new was recorded', async (t) => {
@@ -245,6 +280,20 @@ describe('a PostgreSQL that goes away while services run', { concurrency: 3 }, (
     await until(async () => (await state(service, person.session)) === 'requested')
   })
 
+  it('of its session records only, from the start, keeps nobody from recording logouts', async (t) => {
+    const database = await newDatabase(t)
+    const { role, url: ofRole } = await newRole(t, database)
+    const { stdout } = await finished(runCli(['migrate', '--print-sql'], { env: { DATABASE_URL: database } }))
+    await query(database, stdout)
+    await query(database, grantsFor(role))
+    const service = await serviceOf(t, ofRole)
+    const person = signIn()
+    assert.deepEqual(await service.logout(person), durable)
+    await service.line(/session records.*migrate --print-sql/)
+    await query(database, viewsGrantsFor(role).join('\n'))
+    await until(async () => (await state(service, person.session)) === 'requested')
+  })
+
   it('without a word costs a logout its 250 ms', async (t) => {
     const network = await networkTo(t, await newDatabase(t))
     const service = await serviceOf(t, network.url)
@@ -335,7 +384,7 @@ describe('a backup that is put back', { concurrency: 3 }, () => {
     })
     const line = await service.line(/trail-rewound/)
     assert.match(line, refused)
-    assert.match(line, /entry 2 of epoch 0, which was durable, is not there any more/)
+    assert.match(line, /read in from a dump, or its database was copied/)
     assert.match(line, /logout-trail rebuild --accept-restore/)
     assert.match((await service.notReady()) ?? '', /rebuild --accept-restore/)
     assert.equal((await entriesIn(database)).length, 1)

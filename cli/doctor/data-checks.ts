@@ -82,7 +82,7 @@ function otherVersion(trailPath: string): Verdict {
 export function ofFailure({ failed, code }: Failure): Verdict {
   const [found = failed, ...fix] = failed.split('; ')
   const more = code === null ? NOT_OURS : `docs/OPERATE.md says what to do about ${code}.`
-  return wrong(found, sentence(fix.join('; ') || more))
+  return wrong(found, fix.length > 0 ? sentence(fix.join('; ')) : more)
 }
 
 const NOT_OURS = 'Run doctor as the user that the service runs as, in its folder.'

@@ -45,6 +45,9 @@ export function unreadableFileOf(url: string): string | null {
 const RESTORED =
   'a backup was restored, or a replica that lagged has taken over. Nothing is recorded until `logout-trail rebuild --accept-restore` accepts it'
 
+const POOLER =
+  'a pooler that lends a connection for one transaction stands in between: connect directly, or let it lend them for a session'
+
 /** By SQLSTATE: the code, and what to say instead of the server's own words, or after them. */
 const known: Record<string, [code: TrailErrorCode, sentence: (said: string) => string]> = {
   [raised.rewound]: ['trail-rewound', (said) => `${said}: ${RESTORED}`],
@@ -56,6 +59,8 @@ const known: Record<string, [code: TrailErrorCode, sentence: (said: string) => s
   '28000': ['trail-unavailable', (said) => `${said}; check DATABASE_URL, and pg_hba.conf of the server`],
   '3D000': ['trail-unavailable', (said) => `${said}; create it, or name another in DATABASE_URL`],
   '25006': ['trail-unwritable', () => 'it takes no writes (a hot standby, or set to read-only)'],
+  '26000': ['trail-unavailable', (said) => `${said}; ${POOLER}`],
+  '42P05': ['trail-unavailable', (said) => `${said}; ${POOLER}`],
   '53100': ['trail-unwritable', (said) => `the disk of the server is full (${said})`],
   '23505': ['trail-corrupt', (said) => `it holds an index or a key where none can be (${said})`],
   XX001: ['trail-corrupt', (said) => `${said}; restore a backup`],

@@ -40,11 +40,6 @@ export class PostgresLink {
     this.#answerWithinMs = options.answerWithinMs ?? ANSWER_WITHIN_MS
   }
 
-  /** Not before it was first needed, nor after it broke: whoever is asked next over a new one may know less. */
-  get isOpen(): boolean {
-    return this.#client !== null
-  }
-
   /** One at a time, in the order of the calls. @throws {TrailError} and drops the connection, whatever went wrong. */
   run<T>(work: (client: Client) => Promise<T>): Promise<T> {
     if (this.#closed) return Promise.reject(new TrailError('trail-closed', 'The trail is closed.'))

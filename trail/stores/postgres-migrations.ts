@@ -37,7 +37,8 @@ CREATE TABLE logout_trail.trail (
   works_with integer NOT NULL,
   checked_at timestamptz,
   system_id text,
-  timeline bigint
+  timeline bigint,
+  home text
 ) WITH (fillfactor = 10);
 
 CREATE TABLE logout_trail.entries (

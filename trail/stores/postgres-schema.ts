@@ -11,6 +11,8 @@ export interface TrailRow {
   trailKey: Uint8Array
   issuer: string
   epoch: number
+  /** False: a dump was read in, or the database was copied, since it was last used. */
+  isAtHome: boolean
 }
 
 /** Generous: a migration may rewrite an index. */
@@ -164,12 +166,22 @@ export async function foundVersion(
   return version
 }
 
-/** Null when no service has begun the trail yet. */
+/**
+ * Which database and which table this is: numbers that neither a failover changes, nor VACUUM FULL, nor pg_upgrade (of the database: from
+ * version 15 on), and that a dump that is read in, or a copy of the database, cannot keep.
+ */
+const HOME = `(SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) || '.' || 'logout_trail.trail'::regclass::oid`
+
+/** Null when no service has begun the trail yet. A trail that knows no home is at home from now on. */
 export async function readTrailRow(client: Client): Promise<TrailRow | null> {
-  const { rows } = await client.query<TrailRow>(
-    `SELECT trail_id AS "trailId", trail_key AS "trailKey", issuer, epoch FROM logout_trail.trail`,
+  const { rows } = await client.query<TrailRow & { home: string | null }>(
+    `SELECT trail_id AS "trailId", trail_key AS "trailKey", issuer, epoch, home, coalesce(home = ${HOME}, true) AS "isAtHome"
+     FROM logout_trail.trail`,
   )
-  return rows[0] ?? null
+  const [row] = rows
+  if (!row) return null
+  if (row.home === null) await client.query(`UPDATE logout_trail.trail SET home = ${HOME} WHERE home IS NULL`)
+  return row
 }
 
 /**
@@ -183,7 +195,9 @@ export async function raisePostgresEpoch(url: string): Promise<void> {
     onConnect: (client) => checkServer(client, link.place, 'write'),
   })
   try {
-    await link.run((client) => client.query('UPDATE logout_trail.trail SET epoch = epoch + 1'))
+    await link.run((client) =>
+      client.query(`UPDATE logout_trail.trail SET epoch = epoch + 1, home = ${HOME}`),
+    )
   } finally {
     await link.close()
   }

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it, type TestContext } from 'node:test'
-import { inDatabase, newDatabase, newRole, startPostgres, type PostgresServer } from '../../test/postgres.ts'
+import {
+  inDatabase,
+  newDatabase,
+  newRole,
+  startPostgres,
+  withDatabase,
+  type PostgresServer,
+} from '../../test/postgres.ts'
 import { networkTo, open, query, until } from '../../test/postgres-trails.ts'
 import type { AppendResult, TrailStore } from '../store.ts'
 import {
@@ -18,6 +25,7 @@ import { dedupeKey } from './dedupe-key.ts'
 import type { ServerSettings } from './postgres-server.ts'
 import { migratePostgres, raisePostgresEpoch } from './postgres-schema.ts'
 import { grantsFor } from './postgres-migrations.ts'
+import { openPostgresStore } from './postgres.ts'
 
 describeTrailStore('PostgreSQL', (t) => {
   const database = newDatabase(t)
@@ -227,6 +235,48 @@ describe('what was durable and is gone', () => {
       durable(9),
     ])
     assert.equal((await store.head()).epoch, 1)
+  })
+
+  it('is accepted for those too that lost nothing, whose next append is recorded at once', async (t) => {
+    const url = await newDatabase(t)
+    const store = await open(t, url)
+    await store.append([logout(0)], NOON)
+    await raisePostgresEpoch(url)
+    assert.deepEqual(await store.append([logout(1), logout(0)], NOON), [durable(1), duplicate(0)])
+  })
+
+  it('is noticed at the start when its database was copied, or a dump was read in, until it is accepted', async (t) => {
+    const url = await newDatabase(t)
+    const store = await open(t, url)
+    await store.append([logout(0)], NOON)
+    await store.close()
+    const copied = await newDatabase(t)
+    const [from, to] = [url, copied].map((one) => new URL(one).pathname.slice(1))
+    await query(withDatabase(url, 'postgres'), `DROP DATABASE ${to}`)
+    await query(withDatabase(url, 'postgres'), `CREATE DATABASE ${to} TEMPLATE ${from}`)
+    // As pg_restore does: the same rows, in a table of its own.
+    await query(
+      url,
+      `CREATE TABLE logout_trail.again (LIKE logout_trail.trail INCLUDING ALL);
+       INSERT INTO logout_trail.again SELECT * FROM logout_trail.trail;
+       DROP TABLE logout_trail.trail; ALTER TABLE logout_trail.again RENAME TO trail`,
+    )
+    for (const one of [url, copied]) {
+      const error = await rejectsWith('trail-rewound', openPostgresStore({ url: one, issuer: ISSUER }))
+      assert.match(error.message, /read in from a dump, or its database was copied.*rebuild --accept-restore/)
+      await raisePostgresEpoch(one)
+      const again = await open(t, one)
+      assert.deepEqual(await again.append([logout(1), logout(0)], NOON), [durable(1), duplicate(0)])
+    }
+  })
+
+  it('stays at home when its tables are written anew', async (t) => {
+    const url = await newDatabase(t)
+    const store = await open(t, url)
+    await store.append([logout(0)], NOON)
+    await store.close()
+    await query(url, 'VACUUM FULL logout_trail.trail')
+    assert.deepEqual(await (await open(t, url)).append([logout(1)], NOON), [durable(1)])
   })
 
   it('is noticed by an epoch that went back', async (t) => {

@@ -12,8 +12,10 @@
  *
  * - entries that only another process was told durable. Until that process asks next, this one may give their indexes out
  *   again, and from then on that one refuses. Replication that commits wait for (`synchronous_standby_names`) loses none.
- * - what happened before this process started. For that the readers have the epoch and a hash of the last entry they read
- *   (`views.db`), and `onOpen` tells when another server or another timeline of it answers than the trail knew.
+ * - what happened before this process started, when server and database are the same: a disk that was put back as it was, or a
+ *   replica that took over and had lagged. Session records in the same database went back with it. `onOpen` tells when another server
+ *   or another timeline of it answers than the trail knew. A dump that was read in, and a copied database, are noticed by their
+ *   numbers in it, and refused (`isAtHome`).
  */
 import type { Client } from 'pg'
 import type { Entry, Report } from '../entry.ts'
@@ -21,7 +23,7 @@ import { TrailError } from '../error.ts'
 import type { AppendResult, TrailHead, TrailStore } from '../store.ts'
 import { dedupeKey, probe } from './dedupe-key.ts'
 import { arraysOf, resultsOf, sortOut, type Answer, type Placed } from './postgres-batch.ts'
-import { sqlState } from './postgres-errors.ts'
+import { raised, sqlState } from './postgres-errors.ts'
 import { PostgresLink, withoutWarning } from './postgres-link.ts'
 import { schemaVersion } from './postgres-migrations.ts'
 import { readEntries, readHead, readingLink } from './postgres-reader.ts'
@@ -98,6 +100,16 @@ class PostgresStore implements TrailStore {
   }
 
   async append(reports: readonly Report[], recordedAt: number): Promise<AppendResult[]> {
+    try {
+      return await this.#appendOnce(reports, recordedAt)
+    } catch (error) {
+      // Nothing was written, and the next connection knows that the restore was accepted.
+      if (!(error instanceof TrailError) || sqlState(error.cause) !== raised.epochRaised) throw error
+      return this.#appendOnce(reports, recordedAt)
+    }
+  }
+
+  #appendOnce(reports: readonly Report[], recordedAt: number): Promise<AppendResult[]> {
     return this.#writing.run(async (client) => {
       const trail = this.#opened()
       const batch = sortOut(reports, trail.trailKey)
@@ -141,7 +153,7 @@ class PostgresStore implements TrailStore {
   async check(): Promise<void> {
     await this.#writing.run(async (client) => {
       const key = dedupeKey(this.#opened().trailKey, probe)
-      await client.query(CHECK, [...this.#expected(), key])
+      await withoutWarning(client, () => client.query(CHECK, [...this.#expected(), key]))
     })
   }
 
@@ -170,6 +182,7 @@ class PostgresStore implements TrailStore {
     const row = version > 0 ? await readTrailRow(client) : null
     if (!row || (this.#trail && this.#trail.trailId !== row.trailId)) throw gone(place)
     if (row.issuer !== this.#options.issuer) throw ofAnotherIssuer(place, row.issuer, this.#options.issuer)
+    if (!row.isAtHome) throw putBack(place)
     // An operator accepted a restore: what was there before it does not count any more.
     if (this.#trail && row.epoch > this.#trail.epoch) this.#seen = nothingSeen
     // An epoch that went back is for the append to refuse.
@@ -206,6 +219,13 @@ function gone(place: string): TrailError {
   return new TrailError(
     'trail-replaced',
     `${place} holds another trail, or none, in the place of the one that was open; put that one back.`,
+  )
+}
+
+function putBack(place: string): TrailError {
+  return new TrailError(
+    'trail-rewound',
+    `${place} cannot be written: since it was last used the trail was read in from a dump, or its database was copied. Nothing is recorded until \`logout-trail rebuild --accept-restore\` accepts it.`,
   )
 }
 
