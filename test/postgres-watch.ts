@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { followAll } from '../session-ends/follow.ts'
 import { openViews } from '../session-ends/views-files.ts'
 import { VIEWS_SCHEMA, viewsTables } from '../session-ends/views-postgres-schema.ts'
+import { sessionColumns } from '../session-ends/views-store.ts'
 import { openPostgresReader } from '../trail/stores/postgres-reader.ts'
 import { query } from './postgres-trails.ts'
 import { temporaryFolder } from './service.ts'
@@ -71,8 +72,8 @@ export async function checkRecords(database: string): Promise<number> {
   trail.close()
   const file = new DatabaseSync(path, { readOnly: true })
   let compared = 0
-  for (const table of viewsTables) {
-    const found = await query(database, selectOf(table, `${VIEWS_SCHEMA}.`))
+  for (const table of [...viewsTables, 'session_entries'] as const) {
+    const found = await query(database, selectIn[table] ?? selectOf(table, `${VIEWS_SCHEMA}.`))
     const expected = file.prepare(selectOf(table, '')).all()
     assert.deepEqual(asTexts(found), asTexts(expected), table)
     compared += expected.length
@@ -81,8 +82,16 @@ export async function checkRecords(database: string): Promise<number> {
   return compared
 }
 
+/** The entries of a session are in its row there. */
+const selectIn: Partial<Record<Table, string>> = {
+  session_entries: `SELECT id AS session, unnest(entries) AS "index" FROM ${VIEWS_SCHEMA}.sessions`,
+}
+
+type Table = (typeof viewsTables)[number] | 'session_entries'
+
 /** Numbers of organisations depend on which entries came together, so their names are compared. */
-function selectOf(table: (typeof viewsTables)[number], schema: string): string {
+function selectOf(table: Table, schema: string): string {
+  if (table === 'sessions') return `SELECT id, ${sessionColumns.join(', ')} FROM ${schema}sessions`
   if (table === 'orgs') return `SELECT org_id FROM ${schema}orgs`
   if (table !== 'rollup_org_quarters') return `SELECT * FROM ${schema}${table}`
   return `SELECT o.org_id, r.measure, r.at, r.outcome, r.part, r.sessions

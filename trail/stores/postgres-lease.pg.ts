@@ -70,12 +70,13 @@ async function assertFenced(url: string): Promise<void> {
   )
 }
 
+/** And for long enough to be paused in it. */
 const isInTransaction = async (url: string, who: string) =>
   (
     await query(
       url,
       `SELECT 1 FROM pg_stat_activity WHERE application_name = $1 AND state = 'idle in transaction'
-       AND query LIKE 'INSERT%'`,
+       AND query LIKE 'INSERT%' AND clock_timestamp() - xact_start < interval '200 milliseconds'`,
       [who],
     )
   ).length > 0
