@@ -68,6 +68,8 @@ export async function whileAppendsWait(url: string, meanwhile: () => Promise<voi
 export interface Network {
   /** The same database, through this network. */
   url: string
+  /** The address of the server that new connections lead to. */
+  leadsTo: string
   /**
    * `open`; `refused`: takes no new connection; `silent`: takes what is sent and delivers nothing; `deaf`: delivers it, and
    * loses the answers; `slow`: keeps the last five bytes back, with which a client of PostgreSQL says that its request is
@@ -82,10 +84,10 @@ export interface Network {
 
 /** Ends with the test. */
 export async function networkTo(t: TestContext, url: string): Promise<Network> {
-  const target = new URL(url)
   const sockets = new Set<Socket>()
   const network: Network = {
     url: '',
+    leadsTo: url,
     is: 'open',
     lost: 0,
     cut: () => sockets.forEach((socket) => socket.destroy()),
@@ -95,7 +97,8 @@ export async function networkTo(t: TestContext, url: string): Promise<Network> {
       near.destroy()
       return
     }
-    const far = connect(Number(target.port), target.hostname)
+    const { port, hostname } = new URL(network.leadsTo)
+    const far = connect(Number(port), hostname)
     for (const [socket, other] of [[near, far] as const, [far, near] as const]) {
       sockets.add(socket)
       socket.on('close', () => {

@@ -35,11 +35,15 @@ export interface PostgresOptions {
   fsync?: 'on' | 'off'
   /** More of `name=value`. */
   settings?: readonly string[]
+  /** Makes its data, as the user that it runs as; if nothing is said, they are those of a new server. */
+  makeData?: (data: string) => Promise<void>
 }
 
 export interface PostgresServer {
   /** The database `postgres`, as a superuser. */
   url: string
+  /** Its folder of data. */
+  data: string
   /** Ends all connections and the server; `start` brings it back with the same data, on the same port. */
   stop(): Promise<void>
   /** kill -9 of the server. */
@@ -50,14 +54,15 @@ export interface PostgresServer {
 }
 
 /** PostgreSQL refuses to run as root: then it runs as a user that owns nothing else. */
-const runAs = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {}
+export const runAs = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {}
 
 /** A server of its own, which ends with this process, however that ends. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'trail-postgres-'))
+  const folder = newFolder()
   const programs = programsIn(folder)
-  own(folder)
-  initialise(programs, folder)
+  const data = join(folder, 'data')
+  if (options.makeData) await options.makeData(data)
+  else initialise(programs, folder)
   const port = await freePort()
   const url = `postgres://tester:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/postgres`
   const args = ['-p', String(port), ...settingsOf(options)]
@@ -79,6 +84,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Post
   await start()
   return {
     url,
+    data,
     start,
     stop: () => endWith('SIGINT'),
     kill: async () => {
@@ -109,9 +115,17 @@ function platform(): string {
   return `${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
 }
 
-function own(folder: string): void {
+/** Of that user; others may look into it. */
+export function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'trail-postgres-'))
   chmodSync(folder, 0o755)
-  if (runAs.uid) chownSync(folder, runAs.uid, runAs.gid)
+  own(folder)
+  return folder
+}
+
+/** Makes it that user’s. */
+export function own(path: string): void {
+  if (runAs.uid) chownSync(path, runAs.uid, runAs.gid)
 }
 
 function initialise(programs: string, folder: string): void {
@@ -140,10 +154,13 @@ async function freePort(): Promise<number> {
   return port
 }
 
-/** Becomes the server; whoever started it may be killed: what it leaves behind then ends the server and its data. */
+/**
+ * Becomes the server; whoever started it may be killed: what it leaves behind then ends the server and its data. Of a server that
+ * ended by itself nothing is removed: it is started again.
+ */
 const SCRIPT = `
   exec 3<&0
-  { read -r word <&3; [ -n "$word" ] || { kill -QUIT $$; sleep 1; rm -rf "$FOLDER"; }; } &
+  { read -r word <&3; [ -n "$word" ] || { kill -QUIT $$ 2>/dev/null && sleep 1 && rm -rf "$FOLDER"; }; } &
   exec "$POSTGRES" -D "$FOLDER/data" "$@" </dev/null`
 
 interface Run {
