@@ -1,5 +1,6 @@
 /** The session records beside the service: a thread keeps them up to date. */
 import { extname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { webhookBits } from '../session-ends/facts.ts'
 import type { Figures } from '../session-ends/views-reader.ts'
@@ -161,6 +162,9 @@ function startThread(workerData: ViewsWorkerData): Worker {
 
 const YOUNG_MB = 8
 
+/** A database that does not answer must not keep the service from ending. */
+const END_WITHIN_MS = 5000
+
 /** Its number is gone when it is. */
 const GONE = -1
 
@@ -168,5 +172,7 @@ async function ended(worker: Worker): Promise<void> {
   if (worker.threadId === GONE) return
   const exit = new Promise((resolve) => worker.once('exit', resolve))
   worker.postMessage('close')
-  await exit
+  await Promise.race([exit, sleep(END_WITHIN_MS, undefined, { ref: false })])
+  // What it may still be in the middle of is one transaction, and is made again.
+  await worker.terminate()
 }

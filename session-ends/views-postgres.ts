@@ -11,6 +11,7 @@ import {
 import type { Pool, PoolClient, PoolConfig, QueryResult } from 'pg'
 import { messageOf, TrailError } from '../trail/error.ts'
 import { orders, type Dialect, type Rows, type ViewsDatabase } from './rows.ts'
+import { INSUFFICIENT_PRIVILEGE, stateOf } from './views-errors-postgres.ts'
 import { VIEWS_SCHEMA } from './views-postgres-schema.ts'
 import { viewsVersion } from './views-schema.ts'
 
@@ -134,9 +135,11 @@ class PostgresViews implements ViewsDatabase {
       },
     })
     const pool = this.#pool
-    return pool.connect().catch((cause: unknown) => {
+    try {
+      return await pool.connect()
+    } catch (cause) {
       throw namedError(cause, pool.waitingCount > 0 ? `, and ${pool.waitingCount} more reads wait` : '')
-    })
+    }
   }
 }
 
@@ -196,20 +199,13 @@ function nothingThere(error: unknown): null {
   throw error
 }
 
-/** SQLSTATE, of what the server itself said; https://www.postgresql.org/docs/18/errcodes-appendix.html */
-function stateOf(error: unknown): string | null {
-  const { code, severity } = (error ?? {}) as { code?: unknown; severity?: unknown }
-  return typeof code === 'string' && severity !== undefined ? code : null
-}
-
-const NO_PERMISSION = '42501'
 const CANCELLED = '57014'
 
 /** Network and server come back, and then it can be read again; the rest of what the server refuses stays refused. */
 function namedError(cause: unknown, more = ''): TrailError {
   const state = stateOf(cause)
   const said = messageOf(cause)
-  if (state === NO_PERMISSION)
+  if (state === INSUFFICIENT_PRIVILEGE)
     return new TrailError(
       'views-unusable',
       `The session records may not be read (${said}); \`logout-trail migrate --print-sql\` has the GRANTs.`,

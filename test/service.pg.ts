@@ -15,7 +15,7 @@ import {
 } from './clerk-service.ts'
 import { follow } from './following.ts'
 import { Logouts, putLoadOn } from './load.ts'
-import { newDatabase, newRole, startPostgres } from './postgres.ts'
+import { inDatabase, newDatabase, newRole, startPostgres } from './postgres.ts'
 import {
   asReader,
   backUp,
@@ -28,10 +28,11 @@ import {
   webhookOf,
   whoWrites,
 } from './postgres-services.ts'
-import { networkTo, query } from './postgres-trails.ts'
+import { networkTo, query, someoneWaits } from './postgres-trails.ts'
 import { linkToRecords } from '../cli/records-link.ts'
 import { rebuildPostgresViews, viewsGrantsFor } from '../session-ends/views-place-postgres.ts'
 import { grantsFor } from '../trail/stores/postgres-migrations.ts'
+import { raisePostgresEpoch } from '../trail/stores/postgres-schema.ts'
 import { openPostgresReader } from '../trail/stores/postgres-reader.ts'
 import { finished, runCli } from './service.ts'
 
@@ -322,6 +323,22 @@ describe('a PostgreSQL that goes away while services run', { concurrency: 3 }, (
     })
   }
 
+  it('while the session records are being written keeps no service from stopping either', async (t) => {
+    const database = await newDatabase(t)
+    const service = await serviceOf(t, database)
+    await service.line(/this process writes the session records from now on/)
+    await inDatabase(database, async (client) => {
+      await client.query('BEGIN; LOCK TABLE logout_trail_views.sessions IN ACCESS EXCLUSIVE MODE')
+      assert.deepEqual(await service.logout(signIn()), durable)
+      await until(() => someoneWaits(database))
+      const startedAt = performance.now()
+      assert.equal(await stop(service), 0)
+      // The records alone may take a minute for an answer.
+      assert.ok(performance.now() - startedAt < 30_000)
+      await client.query('ROLLBACK')
+    })
+  })
+
   it('with its schema, as while a dump is read in, is written and read again when that is back', async (t) => {
     const database = await newDatabase(t)
     const service = await serviceOf(t, database)
@@ -410,6 +427,24 @@ describe('a backup that is put back', { concurrency: 3 }, () => {
     })
     assert.deepEqual(answer, durable)
     assert.deepEqual(await service.logout(kept), duplicate)
+  })
+
+  it('and accepted lets a service start and record before the session records are made anew', async (t) => {
+    const database = await newDatabase(t)
+    const before = await serviceOf(t, database)
+    const person = signIn()
+    assert.deepEqual(await before.logout(person), durable)
+    await until(async () => (await state(before, person.session)) !== null)
+    assert.equal(await stop(before), 0)
+    await raisePostgresEpoch(database)
+    const service = await serviceOf(t, database)
+    const next = signIn()
+    assert.deepEqual(await service.logout(next), durable)
+    const rebuilt = await finished(runCli(['rebuild'], { env: { DATABASE_URL: database } }))
+    assert.equal(rebuilt.code, 1)
+    const accepted = ['rebuild', '--accept-restore']
+    assert.equal((await finished(runCli(accepted, { env: { DATABASE_URL: database } }))).code, 0)
+    await until(async () => (await state(service, next.session)) === 'requested')
   })
 
   it('behind the session records keeps a service from starting, in one sentence', async (t) => {

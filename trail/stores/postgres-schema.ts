@@ -168,7 +168,7 @@ export async function foundVersion(
 
 /**
  * Which database and which table this is: numbers that neither a failover changes, nor VACUUM FULL, nor pg_upgrade (of the database: from
- * version 15 on), and that a dump that is read in, or a copy of the database, cannot keep.
+ * version 15 on, by PostgreSQL's release notes), and that a dump that is read in, or a copy of the database, cannot keep.
  */
 const HOME = `(SELECT d.oid FROM pg_database d WHERE d.datname = current_database()) || '.' || 'logout_trail.trail'::regclass::oid`
 

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { describe, it } from 'node:test'
 import { newDatabase, newFolder, runAs, startPostgres } from '../../test/postgres.ts'
 import { open, query } from '../../test/postgres-trails.ts'
+import { postgresViews } from '../../session-ends/views-postgres.ts'
+import { TrailError } from '../error.ts'
 import { durable, ISSUER, logout, NOON, rejectsWith } from './conformance.ts'
 import { openPostgresStore } from './postgres.ts'
 
@@ -66,6 +68,12 @@ describe('TLS to PostgreSQL', () => {
       assert.match((await rejectsWith('trail-unavailable', opening)).message, message)
     }
     await refused(at('localhost', ''), /unable to verify the first certificate/)
+    await assert.rejects(
+      postgresViews({ url: at('localhost', '&sslrootcert=/nowhere/ca.pem') }).atOneMoment(async () => null),
+      (error) =>
+        error instanceof TrailError &&
+        /no such file or directory, open '\/nowhere\/ca\.pem'/.test(error.message),
+    )
     await refused(at('127.0.0.1', byCa), /IP: 127\.0\.0\.1 is not in the cert/)
   })
 })
