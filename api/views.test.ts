@@ -49,7 +49,7 @@ describe('the thread of the session records', () => {
     db.exec('ALTER TABLE elsewhere RENAME TO user_ends')
     db.close()
     await until(async () => (await position()) === 30)
-    assert.equal(views.behind(), 0)
+    await until(() => views.behind() === 0)
     await reader.close()
     await views.close()
     await store.close()
