@@ -1,15 +1,10 @@
 /** What PostgreSQL says of the session records: it is about them, and not about the trail beside them. */
 import { messageOf, TrailError, type TrailErrorCode } from '../trail/error.ts'
+import { sqlState } from '../trail/postgres-client.ts'
 import type { ViewsLink } from './views-store-postgres.ts'
 
 /** What `views-replace-postgres.ts` raises: records that this program must not replace. */
 export const MUST_NOT_REPLACE = 'LT006'
-
-/** SQLSTATE, of what the server itself said; https://www.postgresql.org/docs/18/errcodes-appendix.html */
-export function stateOf(error: unknown): string | null {
-  const { code, severity } = (error ?? {}) as { code?: unknown; severity?: unknown }
-  return typeof code === 'string' && severity !== undefined ? code : null
-}
 
 export const INSUFFICIENT_PRIVILEGE = '42501'
 
@@ -57,7 +52,7 @@ export function ofRecords(link: ViewsLink): ViewsLink {
 }
 
 function namedOfRecords(cause: unknown): unknown {
-  const named = known[stateOf(cause) ?? '']
+  const named = known[sqlState(cause) ?? '']
   if (!named) return cause
   const [code, sentence] = named
   return new TrailError(code, `${sentence(messageOf(cause))}.`, { cause })

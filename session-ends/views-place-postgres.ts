@@ -1,10 +1,11 @@
 /** The views in PostgreSQL as a whole: begun, brought to another version, and made anew. */
 import type { Client } from 'pg'
 import { messageOf, TrailError } from '../trail/error.ts'
+import { sqlState } from '../trail/postgres-client.ts'
 import type { TrailReader } from '../trail/store.ts'
 import { beginningOf, followAll, refuseRewound } from './follow.ts'
 import { Views } from './views.ts'
-import { INSUFFICIENT_PRIVILEGE, ofRecords, stateOf } from './views-errors-postgres.ts'
+import { INSUFFICIENT_PRIVILEGE, ofRecords } from './views-errors-postgres.ts'
 import { VIEWS_SCHEMA, viewsTables } from './views-postgres-schema.ts'
 import {
   MAKE_NEXT,
@@ -80,7 +81,7 @@ async function replace(client: Client, text: string, instead: string): Promise<v
   try {
     await client.query(text)
   } catch (cause) {
-    if (stateOf(cause) !== INSUFFICIENT_PRIVILEGE) throw cause
+    if (sqlState(cause) !== INSUFFICIENT_PRIVILEGE) throw cause
     const message = `The role of DATABASE_URL may not make the tables of the session records (${messageOf(cause)}); ${instead}.`
     throw new TrailError('views-unusable', message, { cause })
   }

@@ -8,10 +8,18 @@ import {
   sql,
   type RawBuilder,
 } from 'kysely'
-import type { Pool, PoolClient, PoolConfig, QueryResult } from 'pg'
+import type { Client, Pool, PoolClient, PoolConfig, QueryResult } from 'pg'
 import { messageOf, TrailError } from '../trail/error.ts'
+import {
+  addressFor,
+  sqlState,
+  unusableAddress,
+  whyNotConnected,
+  withoutFullStop,
+  withoutPg,
+} from '../trail/postgres-client.ts'
 import { orders, type Dialect, type Rows, type ViewsDatabase } from './rows.ts'
-import { INSUFFICIENT_PRIVILEGE, stateOf } from './views-errors-postgres.ts'
+import { INSUFFICIENT_PRIVILEGE } from './views-errors-postgres.ts'
 import { VIEWS_SCHEMA } from './views-postgres-schema.ts'
 import { viewsVersion } from './views-schema.ts'
 
@@ -120,9 +128,9 @@ class PostgresViews implements ViewsDatabase {
   }
 
   async #connected(): Promise<PoolClient> {
-    const { Pool, types } = await loadedPg()
-    this.#pool ??= newPool(Pool, {
-      connectionString: this.#options.url,
+    const { Client, Pool, types } = (await import('pg').catch(withoutPg)).default
+    const config: PoolConfig = {
+      connectionString: addressFor(this.#options.url),
       max: this.#options.connections ?? CONNECTIONS,
       connectionTimeoutMillis: CONNECT_WITHIN_MS,
       query_timeout: this.#answerWithinMs + GIVE_UP_AFTER_MS,
@@ -133,7 +141,9 @@ class PostgresViews implements ViewsDatabase {
         getTypeParser: (oid, format) =>
           oid === types.builtins.INT8 ? Number : types.getTypeParser(oid, format),
       },
-    })
+    }
+    if (!this.#pool && !canBeRead(Client, config)) throw unusableAddress(this.#options.url)
+    this.#pool ??= newPool(Pool, config)
     const pool = this.#pool
     try {
       return await pool.connect()
@@ -143,14 +153,13 @@ class PostgresViews implements ViewsDatabase {
   }
 }
 
-/** `pg` is an optional peer: whoever keeps the records in a file need not install it. */
-async function loadedPg() {
-  const { default: pg } = await import('pg').catch((cause: unknown) => {
-    const message =
-      'The package "pg" is missing, which DATABASE_URL=postgres://… needs; run `npm install pg`.'
-    throw new TrailError('trail-unavailable', message, { cause })
-  })
-  return pg
+/** The address and the files that it names: a client reads them before it connects, and this one does not connect. */
+function canBeRead(Made: typeof Client, config: PoolConfig): boolean {
+  try {
+    return new Made(config) instanceof Made
+  } catch {
+    return false
+  }
 }
 
 function newPool(Made: typeof Pool, config: PoolConfig): Pool {
@@ -195,7 +204,7 @@ const MISSING = new Set(['3F000', '42P01', '42703'])
 
 /** Null: there are no tables. */
 function nothingThere(error: unknown): null {
-  if (error instanceof TrailError && MISSING.has(stateOf(error.cause) ?? '')) return null
+  if (error instanceof TrailError && MISSING.has(sqlState(error.cause) ?? '')) return null
   throw error
 }
 
@@ -203,15 +212,15 @@ const CANCELLED = '57014'
 
 /** Network and server come back, and then it can be read again; the rest of what the server refuses stays refused. */
 function namedError(cause: unknown, more = ''): TrailError {
-  const state = stateOf(cause)
-  const said = messageOf(cause)
+  const state = sqlState(cause)
+  const said = withoutFullStop(messageOf(cause))
   if (state === INSUFFICIENT_PRIVILEGE)
     return new TrailError(
       'views-unusable',
       `The session records may not be read (${said}); \`logout-trail migrate --print-sql\` has the GRANTs.`,
       { cause },
     )
-  const why = state === CANCELLED ? 'the query took too long' : said
+  const why = state === CANCELLED ? 'the query took too long' : (whyNotConnected(cause) ?? said)
   const message = `The session records in PostgreSQL cannot be read now: ${why}${more}.`
   return new TrailError('trail-unavailable', message, { cause })
 }

@@ -4,7 +4,7 @@
  */
 import type { Client } from 'pg'
 import { TrailError } from '../error.ts'
-import { sqlState } from './postgres-errors.ts'
+import { sqlState } from '../postgres-client.ts'
 import { PostgresLink, withoutWarning } from './postgres-link.ts'
 import { checkServer, foundVersion } from './postgres-schema.ts'
 import type { TrailRow } from './sqlite-schema.ts'

@@ -1,6 +1,6 @@
 /** What PostgreSQL and the network say, named so that a person knows what to do. No message holds the password. */
-import { readFileSync } from 'node:fs'
 import { messageOf, TrailError, type TrailErrorCode } from '../error.ts'
+import { sqlState, whyNotConnected, withoutFullStop } from '../postgres-client.ts'
 
 export type Use = 'read' | 'write'
 
@@ -27,21 +27,6 @@ export function placeOf(url: string): string {
   return `PostgreSQL at ${decodeURIComponent(host)}:${port || '5432'}${pathname === '/' ? '' : pathname}`
 }
 
-/** The client reads them while it reads the address, and says the same of both. Null: all of them can be read, or it is no address. */
-export function unreadableFileOf(url: string): string | null {
-  const parameters = URL.parse(url)?.searchParams
-  for (const name of ['sslrootcert', 'sslcert', 'sslkey']) {
-    const path = parameters?.get(name)
-    if (!path) continue
-    try {
-      readFileSync(path)
-    } catch (error) {
-      return `The file of ${name}= in DATABASE_URL cannot be read (${messageOf(error)}).`
-    }
-  }
-  return null
-}
-
 const RESTORED =
   'a backup was restored, or a replica that lagged has taken over. Nothing is recorded until `logout-trail rebuild --accept-restore` accepts it'
 
@@ -55,9 +40,6 @@ const known: Record<string, [code: TrailErrorCode, sentence: (said: string) => s
   [raised.epochRaised]: ['trail-rewound', (said) => said],
   [raised.leaseLost]: ['trail-locked', (said) => said],
   [raised.tooNew]: ['trail-too-new', (said) => said],
-  '28P01': ['trail-unavailable', (said) => `${said}; check the user and the password of DATABASE_URL`],
-  '28000': ['trail-unavailable', (said) => `${said}; check DATABASE_URL, and pg_hba.conf of the server`],
-  '3D000': ['trail-unavailable', (said) => `${said}; create it, or name another in DATABASE_URL`],
   '25006': ['trail-unwritable', () => 'it takes no writes (a hot standby, or set to read-only)'],
   '26000': ['trail-unavailable', (said) => `${said}; ${POOLER}`],
   '42P05': ['trail-unavailable', (said) => `${said}; ${POOLER}`],
@@ -95,6 +77,8 @@ export function namedError(place: string, use: Use, cause: unknown): unknown {
 }
 
 function reason(use: Use, cause: unknown): [TrailErrorCode, string] {
+  const notConnected = whyNotConnected(cause)
+  if (notConnected !== null) return ['trail-unavailable', notConnected]
   const state = sqlState(cause)
   const said = withoutFullStop(messageOf(cause) || String((cause as { code?: unknown }).code))
   if (state === null) return ['trail-unavailable', said]
@@ -107,14 +91,4 @@ function reason(use: Use, cause: unknown): [TrailErrorCode, string] {
     return ['trail-replaced', `${said}: the schema logout_trail was removed or changed; put it back`]
   }
   return [families[state.slice(0, 2)] ?? refused, said]
-}
-
-function withoutFullStop(said: string): string {
-  return said.endsWith('.') ? said.slice(0, -1) : said
-}
-
-/** Five characters when the server itself said no; null for the network and for `pg`. */
-export function sqlState(error: unknown): string | null {
-  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return null
-  return 'severity' in error && /^[0-9A-Z]{5}$/.test(error.code) ? error.code : null
 }

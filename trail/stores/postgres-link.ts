@@ -7,7 +7,8 @@
  */
 import type { Client } from 'pg'
 import { TrailError } from '../error.ts'
-import { namedError, placeOf, unreadableFileOf, type Use } from './postgres-errors.ts'
+import { addressFor, unusableAddress, withoutPg } from '../postgres-client.ts'
+import { namedError, placeOf, type Use } from './postgres-errors.ts'
 
 export interface LinkOptions {
   url: string
@@ -109,16 +110,11 @@ export class PostgresLink {
   }
 }
 
-/** `pg` is an optional peer: whoever keeps the trail in a file need not install it. */
 async function newClient(url: string): Promise<Client> {
-  const { Client, types } = await import('pg').catch((cause: unknown) => {
-    const message =
-      'The package "pg" is missing, which DATABASE_URL=postgres://… needs; run `npm install pg`.'
-    throw new TrailError('trail-unavailable', message, { cause })
-  })
+  const { Client, types } = await import('pg').catch(withoutPg)
   try {
     return new Client({
-      connectionString: url,
+      connectionString: addressFor(url),
       connectionTimeoutMillis: CONNECT_WITHIN_MS,
       keepAlive: true,
       application_name: 'logout-trail',
@@ -129,10 +125,7 @@ async function newClient(url: string): Promise<Client> {
       },
     })
   } catch {
-    // Without the cause: it holds the whole URL, and the password in it.
-    const why =
-      unreadableFileOf(url) ?? 'DATABASE_URL is not an address that PostgreSQL’s client understands.'
-    throw new TrailError('trail-unavailable', why)
+    throw unusableAddress(url)
   }
 }
 

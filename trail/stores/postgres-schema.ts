@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto'
 import type { Client } from 'pg'
 import { TrailError } from '../error.ts'
-import { sqlState, type Use } from './postgres-errors.ts'
+import { sqlState } from '../postgres-client.ts'
+import type { Use } from './postgres-errors.ts'
 import { PostgresLink } from './postgres-link.ts'
 import { MIGRATION_LOCK, migrations, stepSql, type Migration } from './postgres-migrations.ts'
 

@@ -1,6 +1,6 @@
 /** What is worth knowing of the server that answers: how durable its commits are, and whether it is the one of before. */
 import type { Client } from 'pg'
-import { sqlState } from './postgres-errors.ts'
+import { sqlState } from '../postgres-client.ts'
 
 export interface ServerSettings {
   version: string
