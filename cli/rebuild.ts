@@ -84,6 +84,10 @@ async function rebuildInPostgres(url: string, how: How): Promise<number> {
       // Records in the same database were restored with the trail, and cannot show that it was: the operator says so.
       onceItCan: how === 'accept a restore' ? () => raisePostgresEpoch(url) : undefined,
       onProgress: progress('entries'),
+      onWait: () =>
+        console.error(
+          'The new records are made, and somebody reads the old ones (a backup, a long query): they change places once that ends, or not at all after 10 minutes.',
+        ),
     })
   } finally {
     await link.close()

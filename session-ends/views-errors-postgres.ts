@@ -7,6 +7,7 @@ import type { ViewsLink } from './views-store-postgres.ts'
 export const MUST_NOT_REPLACE = 'LT006'
 
 export const INSUFFICIENT_PRIVILEGE = '42501'
+export const LOCK_NOT_AVAILABLE = '55P03'
 
 const ANEW = '`logout-trail rebuild` makes them anew'
 
@@ -20,7 +21,7 @@ const known: Record<string, [code: TrailErrorCode, sentence: (said: string) => s
   ],
   ...sameFor(['3F000', '42P01', '42883', '42703'], 'views-unusable', 'were removed or changed'),
   ...sameFor(['23505', 'XX001', 'XX002'], 'views-damaged', 'are damaged'),
-  '55P03': [
+  [LOCK_NOT_AVAILABLE]: [
     'trail-unavailable',
     (said) =>
       `The session records are read by somebody for long, as by pg_dump (${said}); nothing was changed, try again later`,

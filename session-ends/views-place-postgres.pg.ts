@@ -217,7 +217,7 @@ describe('the place of the session records in PostgreSQL', () => {
     await inDatabase(url, async (reader) => {
       await reader.query('BEGIN; SELECT 1 FROM logout_trail_views.position')
       await assert.rejects(
-        rebuildPostgresViews({ link: linkTo(t, url), trail }),
+        rebuildPostgresViews({ link: linkTo(t, url), trail, waitAtMostMs: 0 }),
         isCoded(
           'trail-unavailable',
           /^The session records are read by somebody for long, .* nothing was changed/,
@@ -226,6 +226,28 @@ describe('the place of the session records in PostgreSQL', () => {
     })
     assert.equal(views.position.nextIndex, 5)
     await followAll(views, trail)
+  })
+
+  it('is made anew once whoever read it for long has done', async (t) => {
+    const url = await newDatabase(t)
+    const trail = await trailWith(t, reports)
+    const views = await openPostgresViews(linkTo(t, url), trail)
+    await views.apply(await trail.read(-1, 5))
+    await inDatabase(url, async (reader) => {
+      await reader.query('BEGIN; SELECT 1 FROM logout_trail_views.position')
+      let waits = 0
+      const onWait = () => (waits += 1)
+      const rebuilding = rebuildPostgresViews({ link: linkTo(t, url), trail, onWait })
+      await until('it has waited once in vain', () => waits === 1)
+      await until('it waits again', () => someoneWaits(url))
+      await reader.query('COMMIT')
+      await rebuilding
+      assert.equal(waits, 1)
+    })
+    const { nextIndex } = await trail.head()
+    assert.deepEqual(await rowsIn(url, 'SELECT next_index FROM logout_trail_views.position'), [
+      { next_index: String(nextIndex) },
+    ])
   })
 
   it('is called by its name when it is damaged, removed or closed to this role', async (t) => {

@@ -1,11 +1,12 @@
 /** The views in PostgreSQL as a whole: begun, brought to another version, and made anew. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
 import { messageOf, TrailError } from '../trail/error.ts'
 import { sqlState } from '../trail/postgres-client.ts'
 import type { TrailReader } from '../trail/store.ts'
 import { beginningOf, followAll, refuseRewound } from './follow.ts'
 import { Views } from './views.ts'
-import { INSUFFICIENT_PRIVILEGE, ofRecords } from './views-errors-postgres.ts'
+import { INSUFFICIENT_PRIVILEGE, LOCK_NOT_AVAILABLE, ofRecords } from './views-errors-postgres.ts'
 import { VIEWS_SCHEMA, viewsTables } from './views-postgres-schema.ts'
 import {
   MAKE_NEXT,
@@ -106,7 +107,16 @@ export interface PostgresRebuilding {
   onceItCan?: (() => Promise<void>) | undefined
   /** Told again and again how many entries of how many are done. */
   onProgress?: (done: number, of: number) => void
+  /** The new records are done, and somebody reads the old ones: told once. */
+  onWait?: (() => void) | undefined
+  /** How long that is waited for. */
+  waitAtMostMs?: number
 }
+
+/** A dump takes minutes, and hours of a rebuild may lie behind. */
+const WAIT_AT_MOST_MS = 600_000
+/** Whoever began to read meanwhile has waited too, and comes first. */
+const TRY_AGAIN_MS = 2000
 
 /** Any number that nobody else has: for the length of a rebuild. */
 const REBUILD_LOCK = 7_262_001
@@ -117,7 +127,7 @@ const REBUILD_LOCK = 7_262_001
  * @throws {TrailError} `trail-locked` when another rebuild runs; `views-unusable` as above, before anything is done
  */
 export async function rebuildPostgresViews(rebuilding: PostgresRebuilding): Promise<number> {
-  const { trail, onceItCan, onProgress } = rebuilding
+  const { trail, onceItCan, onProgress, onWait, waitAtMostMs = WAIT_AT_MOST_MS } = rebuilding
   const link = ofRecords(rebuilding.link)
   await link.run(async (client) => {
     await onlyOne(client)
@@ -130,13 +140,33 @@ export async function rebuildPostgresViews(rebuilding: PostgresRebuilding): Prom
   const done = await followAll(views, trail, onProgress)
   // Before anybody reads them: the planner knows nothing of new tables. And before they are locked: it takes seconds.
   await link.run((client) => client.query(`ANALYZE ${newTables.join(', ')}`))
-  await link.run(async (client) => {
-    // Again: a connection that broke in between has given the lock back.
-    await onlyOne(client)
-    await replace(client, REPLACE_BY_NEXT, BY_OWNER)
-    await client.query('SELECT pg_advisory_unlock_all()')
-  })
+  await onceNobodyReads({ waitAtMostMs, onWait }, () =>
+    link.run(async (client) => {
+      // Again: a connection that broke in between has given the lock back.
+      await onlyOne(client)
+      await replace(client, REPLACE_BY_NEXT, BY_OWNER)
+      await client.query('SELECT pg_advisory_unlock_all()')
+    }),
+  )
   return done
+}
+
+async function onceNobodyReads(
+  { waitAtMostMs, onWait }: Required<Pick<PostgresRebuilding, 'waitAtMostMs' | 'onWait'>>,
+  replace: () => Promise<void>,
+): Promise<void> {
+  const startedAt = performance.now()
+  for (let tries = 1; ; tries++) {
+    try {
+      await replace()
+      return
+    } catch (error) {
+      const isRead = error instanceof TrailError && sqlState(error.cause) === LOCK_NOT_AVAILABLE
+      if (!isRead || performance.now() - startedAt >= waitAtMostMs) throw error
+      if (tries === 1) onWait?.()
+      await sleep(TRY_AGAIN_MS)
+    }
+  }
 }
 
 const newTables = viewsTables.map((name) => `${NEXT_SCHEMA}.${name}`)
