@@ -224,8 +224,7 @@ describe('logout-trail doctor, when something is wrong,', () => {
       [4000, 'warning'],
       [-60_000, 'wrong'],
     ] as const) {
-      const lie = new Date(Date.now() - aheadMs).toUTCString()
-      const url = await serve(t, () => ({ keys: [standIn.instance.jwk] }), lie)
+      const url = await serve(t, () => ({ keys: [standIn.instance.jwk] }), -aheadMs)
       const { said } = await doctor(copyOfLeft(), { CLERK_JWKS_URL: url })
       assert.equal(said('clock')?.state, state)
       assert.match(
@@ -349,10 +348,10 @@ describe('logout-trail doctor, when something is wrong,', () => {
   })
 })
 
-/** A server of keys; with a `Date` of its own when it is to lie. */
-async function serve(t: TestContext, answer: () => object, date?: string): Promise<string> {
+/** A server of keys, and how far its clock is ahead of this machine's. */
+async function serve(t: TestContext, answer: () => object, aheadMs = 0): Promise<string> {
   const server = createServer((_request, response) => {
-    if (date !== undefined) response.setHeader('date', date)
+    response.setHeader('date', new Date(Date.now() + aheadMs).toUTCString())
     response.setHeader('content-type', 'application/json').end(JSON.stringify(answer()))
   })
   const { promise, resolve } = Promise.withResolvers<void>()
