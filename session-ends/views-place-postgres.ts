@@ -115,8 +115,7 @@ export interface PostgresRebuilding {
 
 /** A dump takes minutes, and hours of a rebuild may lie behind. */
 const WAIT_AT_MOST_MS = 600_000
-/** Whoever began to read meanwhile has waited too, and comes first. */
-const TRY_AGAIN_MS = 2000
+const LOOK_AGAIN_MS = 500
 
 /** Any number that nobody else has: for the length of a rebuild. */
 const REBUILD_LOCK = 7_262_001
@@ -140,7 +139,7 @@ export async function rebuildPostgresViews(rebuilding: PostgresRebuilding): Prom
   const done = await followAll(views, trail, onProgress)
   // Before anybody reads them: the planner knows nothing of new tables. And before they are locked: it takes seconds.
   await link.run((client) => client.query(`ANALYZE ${newTables.join(', ')}`))
-  await onceNobodyReads({ waitAtMostMs, onWait }, () =>
+  await onceNobodyReads({ link, waitAtMostMs, onWait }, () =>
     link.run(async (client) => {
       // Again: a connection that broke in between has given the lock back.
       await onlyOne(client)
@@ -151,22 +150,50 @@ export async function rebuildPostgresViews(rebuilding: PostgresRebuilding): Prom
   return done
 }
 
-async function onceNobodyReads(
-  { waitAtMostMs, onWait }: Required<Pick<PostgresRebuilding, 'waitAtMostMs' | 'onWait'>>,
-  replace: () => Promise<void>,
-): Promise<void> {
-  const startedAt = performance.now()
-  for (let tries = 1; ; tries++) {
+interface Waiting {
+  link: ViewsLink
+  waitAtMostMs: number
+  onWait: (() => void) | undefined
+}
+
+async function onceNobodyReads(waiting: Waiting, replace: () => Promise<void>): Promise<void> {
+  const { link, waitAtMostMs, onWait } = waiting
+  const deadline = performance.now() + waitAtMostMs
+  let isTold = false
+  for (;;) {
     try {
       await replace()
       return
     } catch (error) {
       const isRead = error instanceof TrailError && sqlState(error.cause) === LOCK_NOT_AVAILABLE
-      if (!isRead || performance.now() - startedAt >= waitAtMostMs) throw error
-      if (tries === 1) onWait?.()
-      await sleep(TRY_AGAIN_MS)
+      if (!isRead || performance.now() >= deadline) throw error
+      if (!isTold) onWait?.()
+      isTold = true
+      await readersEnd(link, deadline)
     }
   }
+}
+
+/** Those that read at this moment, and without a place in the queue: whoever comes next would have to wait behind that. */
+async function readersEnd(link: ViewsLink, deadline: number): Promise<void> {
+  let readers = await readersNow(link)
+  while (readers.length > 0 && performance.now() < deadline) {
+    await sleep(LOOK_AGAIN_MS)
+    const now = new Set(await readersNow(link))
+    readers = readers.filter((reader) => now.has(reader))
+  }
+}
+
+/** Their transactions, each of which has a name of its own. */
+async function readersNow(link: ViewsLink): Promise<string[]> {
+  const { rows } = await link.run((client) =>
+    client.query<{ reader: string }>(
+      `SELECT DISTINCT virtualtransaction AS reader FROM pg_locks
+       WHERE granted AND relation = to_regclass('${VIEWS_SCHEMA}.position')
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
+    ),
+  )
+  return rows.map(({ reader }) => reader)
 }
 
 const newTables = viewsTables.map((name) => `${NEXT_SCHEMA}.${name}`)

@@ -8,6 +8,7 @@ import {
   sql,
   type RawBuilder,
 } from 'kysely'
+import type * as Pg from 'pg'
 import type { Client, Pool, PoolClient, PoolConfig, QueryResult } from 'pg'
 import { messageOf, TrailError } from '../trail/error.ts'
 import {
@@ -128,29 +129,39 @@ class PostgresViews implements ViewsDatabase {
   }
 
   async #connected(): Promise<PoolClient> {
-    const { Client, Pool, types } = (await import('pg').catch(withoutPg)).default
-    const config: PoolConfig = {
-      connectionString: addressFor(this.#options.url),
-      max: this.#options.connections ?? CONNECTIONS,
-      connectionTimeoutMillis: CONNECT_WITHIN_MS,
-      query_timeout: this.#answerWithinMs + GIVE_UP_AFTER_MS,
-      keepAlive: true,
-      application_name: 'logout-trail reads',
-      // Places, indexes, times and counts: whole numbers far below 2^53.
-      types: {
-        getTypeParser: (oid, format) =>
-          oid === types.builtins.INT8 ? Number : types.getTypeParser(oid, format),
-      },
-    }
-    if (!this.#pool && !canBeRead(Client, config)) throw unusableAddress(this.#options.url)
-    this.#pool ??= newPool(Pool, config)
-    const pool = this.#pool
+    const { default: pg } = await import('pg').catch(withoutPg)
+    const pool = (this.#pool ??= newPool(pg, { ...this.#options, answerWithinMs: this.#answerWithinMs }))
     try {
       return await pool.connect()
     } catch (cause) {
       throw namedError(cause, pool.waitingCount > 0 ? `, and ${pool.waitingCount} more reads wait` : '')
     }
   }
+}
+
+/** @throws {TrailError} `trail-unavailable` when the address cannot be read */
+function newPool(
+  { Client, Pool, types }: Pick<typeof Pg, 'Client' | 'Pool' | 'types'>,
+  options: PostgresViewsOptions & { answerWithinMs: number },
+): Pool {
+  const config: PoolConfig = {
+    connectionString: addressFor(options.url),
+    max: options.connections ?? CONNECTIONS,
+    connectionTimeoutMillis: CONNECT_WITHIN_MS,
+    query_timeout: options.answerWithinMs + GIVE_UP_AFTER_MS,
+    keepAlive: true,
+    application_name: 'logout-trail reads',
+    // Places, indexes, times and counts: whole numbers far below 2^53.
+    types: {
+      getTypeParser: (oid, format) =>
+        oid === types.builtins.INT8 ? Number : types.getTypeParser(oid, format),
+    },
+  }
+  if (!canBeRead(Client, config)) throw unusableAddress(options.url)
+  const pool = new Pool(config)
+  pool.on('error', toldToWhoAsksNext)
+  pool.on('connect', (client) => client.on('error', toldToWhoAsksNext))
+  return pool
 }
 
 /** The address and the files that it names: a client reads them before it connects, and this one does not connect. */
@@ -160,13 +171,6 @@ function canBeRead(Made: typeof Client, config: PoolConfig): boolean {
   } catch {
     return false
   }
-}
-
-function newPool(Made: typeof Pool, config: PoolConfig): Pool {
-  const pool = new Made(config)
-  pool.on('error', toldToWhoAsksNext)
-  pool.on('connect', (client) => client.on('error', toldToWhoAsksNext))
-  return pool
 }
 
 /** Of a connection that broke. What was asked of it rejects, and the pool forgets it; without a listener the process would end. */
